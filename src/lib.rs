@@ -1,0 +1,48 @@
+//! `bedload`: what fits into an Amazon Bedrock quota, measured.
+//!
+//! One scenario file runs on one engine under two clocks against three targets: a simulation in
+//! virtual time, a local stub, and Amazon Bedrock itself. The crate is layered, and every import
+//! points down (`tests/tidy.rs` checks it):
+//!
+//! | layer | modules | what they are |
+//! |---|---|---|
+//! | 5 | [`clock`], [`target`], [`drive::real`] | sockets, clocks, async (features `aws`, `stub`) |
+//! | 4 | [`forecast`], [`report`] | judgement: pure functions of scenarios and runs |
+//! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`] | bytes ↔ values; the event loop |
+//! | 2 | [`engine`], [`recorder`], [`service`] | state machines; `now` is an argument |
+//! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`price`], [`catalogue`] | rules: small, pure |
+//! | 0 | [`units`], [`time`], [`rng`] | words |
+//!
+//! With `default-features = false` layers 0 to 4 build without an async runtime or a network stack.
+
+pub mod rng;
+pub mod time;
+pub mod units;
+
+pub mod arrivals;
+pub mod catalogue;
+pub mod distribution;
+pub mod expect;
+pub mod limiter;
+pub mod mix;
+pub mod outcome;
+pub mod price;
+pub mod quota;
+pub mod retry;
+
+pub mod engine;
+pub mod recorder;
+pub mod service;
+
+pub mod drive;
+pub mod results;
+pub mod scenario;
+pub mod wire;
+
+pub mod forecast;
+pub mod report;
+
+#[cfg(feature = "real")]
+pub mod clock;
+#[cfg(feature = "aws")]
+pub mod target;

@@ -1,0 +1,145 @@
+//! Text → [`Scenario`], or every problem in it with its place in the file. WIP
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::arrivals::ArrivalProcess;
+use crate::catalogue::Model;
+use crate::distribution::Distribution;
+use crate::expect::Expectation;
+use crate::limiter::LimiterSettings;
+use crate::outcome::ModelIndex;
+use crate::quota::Quota;
+use crate::retry::RetryPolicy;
+use crate::rng::Seed;
+use crate::service::ServiceSettings;
+use crate::units::{Share, Tokens, Usd};
+
+/// A scenario that has been checked: everything a run needs to know.
+#[derive(Clone, Debug)]
+pub struct Scenario {
+    /// Its name; names its folder of results.
+    pub name: String,
+    /// What it is about.
+    pub about: Option<String>,
+    /// What its randomness is made from.
+    pub seed: Seed,
+    /// Where its requests go.
+    pub target: TargetSettings,
+    /// How long and how much.
+    pub run: RunSettings,
+    /// When requests are due.
+    pub arrivals: ArrivalProcess,
+    /// The models that it names, in order of their names.
+    pub models: Vec<ScenarioModel>,
+    /// The prompt classes, in the order of the file.
+    pub prompts: Vec<Prompt>,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// How the stub and the simulator behave.
+    pub service: ServiceSettings,
+    /// Pass marks.
+    pub expect: Vec<Expectation>,
+    /// The text that it was read from.
+    pub text: String,
+}
+
+/// Where requests go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TargetSettings {
+    /// The simulator, in virtual time.
+    Sim,
+    /// The local stub.
+    Stub,
+    /// Amazon Bedrock.
+    Bedrock {
+        /// The AWS Region; the SDK's default where it is not given.
+        region: Option<String>,
+        /// The profile in the AWS configuration; the SDK's default where it is not given.
+        profile: Option<String>,
+        /// Another address for the service, such as a VPC endpoint.
+        endpoint_url: Option<String>,
+    },
+}
+
+/// How long a run goes on, and its bounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RunSettings {
+    /// How long requests go on becoming due.
+    pub duration: Duration,
+    /// How long the run waits afterwards for what is queued or under way.
+    pub drain: Duration,
+    /// The longest wait for one answer.
+    pub request_timeout: Duration,
+    /// The most requests that become due.
+    pub max_requests: Option<u64>,
+    /// The most requests under way at a time; more are dropped.
+    pub max_in_flight: u32,
+    /// The most requests waiting for quota at a time; more are dropped.
+    pub max_queue: u32,
+    /// The most money to be spent; a run against Bedrock needs it or `--yes`.
+    pub max_cost: Option<Usd>,
+    /// The largest share of attempts that may be throttled for the run to pass.
+    pub max_throttled: Share,
+    /// Whether a row is written for each request.
+    pub request_rows: bool,
+}
+
+/// Which operation of Bedrock is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// `InvokeModel`.
+    InvokeModel,
+    /// `Converse`.
+    Converse,
+}
+
+/// A model as a scenario names it.
+#[derive(Clone, Debug)]
+pub struct ScenarioModel {
+    /// The name given to it in the scenario.
+    pub name: String,
+    /// The id that requests carry: a model, a profile or an ARN.
+    pub id: String,
+    /// What is known about it, with the scenario's own values where it gives any.
+    pub facts: Model,
+    /// The operation.
+    pub api: Api,
+    /// What the account may use of it.
+    pub quota: Quota,
+    /// The client's own limits; none sends without asking.
+    pub limiter: Option<LimiterSettings>,
+}
+
+/// A class of prompts.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// Its name.
+    pub name: String,
+    /// How often it is chosen, against the sum of all weights.
+    pub weight: f64,
+    /// Its model.
+    pub model: ModelIndex,
+    /// Its words; none where text is made up to the length of `input`.
+    pub text: Option<String>,
+    /// The system prompt.
+    pub system: Option<String>,
+    /// Input tokens: the estimate for `text`, the length of made-up text, or none for the trace's.
+    pub input: Option<Distribution>,
+    /// Output tokens that the stub and the simulator generate; none for the trace's.
+    pub output: Option<Distribution>,
+    /// `max_tokens` as sent; none leaves it to Bedrock.
+    pub max_tokens: Option<Tokens>,
+    /// What the service reserves for output: `max_tokens`, or the default that stands in for it.
+    pub reserved_output: Tokens,
+    /// Sampling temperature, 0 to 1.
+    pub temperature: Option<f32>,
+    /// Nucleus sampling, 0 to 1.
+    pub top_p: Option<f32>,
+    /// Where to stop.
+    pub stop: Vec<String>,
+}
+
+/// A file that a scenario names, resolved against the scenario's own folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFile(pub PathBuf);
