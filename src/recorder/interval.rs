@@ -32,7 +32,7 @@ pub struct Interval {
     pub in_flight: u64,
     /// Tokens by the service's count, of attempts that ended in it.
     pub usage: TokenUsage,
-    /// Tokens reserved by attempts that were sent in it, the throttled ones included.
+    /// Tokens that attempts which ended in it had reserved, the throttled ones left out.
     pub reserved: Tokens,
     /// Tokens settled by attempts that ended in it.
     pub settled: Tokens,
