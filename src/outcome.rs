@@ -99,13 +99,15 @@ impl From<Failure> for AttemptFailure {
     }
 }
 
-/// What became of one attempt; the instant at which it finished is handed over beside it.
+/// What became of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptOutcome {
     /// When the call was really begun.
     pub sent: Instant,
     /// When the first token arrived; streams only.
     pub first_token: Option<Instant>,
+    /// When it ended.
+    pub finished: Instant,
     /// How it ended.
     pub result: Result<Answer, AttemptFailure>,
 }
