@@ -82,7 +82,10 @@ mod tests {
     #[test]
     fn numbers_are_the_same_for_ever() {
         let mut rng = Seed(7).stream(Stream::Arrivals);
-        insta::assert_debug_snapshot!([rng.next_u64(), rng.next_u64()], @"");
+        assert_eq!(
+            [rng.next_u64(), rng.next_u64()],
+            [3_688_811_409_487_435_432, 17_326_178_492_182_960_011]
+        );
     }
 
     #[test]
