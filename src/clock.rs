@@ -19,9 +19,15 @@ pub struct Clock {
 impl Clock {
     /// Starts a clock: it is [`Instant::ZERO`] now.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clocks")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the clocks"
+    )]
     pub fn start() -> Self {
-        Self { epoch: std::time::Instant::now(), started: Timestamp::now() }
+        Self {
+            epoch: std::time::Instant::now(),
+            started: Timestamp::now(),
+        }
     }
 
     /// The time since the clock began.

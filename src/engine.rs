@@ -31,8 +31,8 @@ use crate::arrivals::{ArrivalProcess, Due, Schedule, ThinkTimes};
 use crate::limiter::{Admission, Limiter, LimiterSettings, Permit, Turn};
 use crate::mix::{Draw, Mix, MixClass};
 use crate::outcome::{
-    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event, Outcome,
-    RequestRecord,
+    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event,
+    Outcome, RequestRecord,
 };
 use crate::price::Price;
 use crate::quota::{Cost, reservation, settlement};
@@ -151,14 +151,21 @@ impl Engine {
     #[must_use]
     pub fn new(plan: LoadPlan, seed: Seed) -> Self {
         let mut schedule = plan.arrivals.schedule(seed, plan.bounds.duration);
-        let workers = plan.arrivals.closed_loop().map_or(0, |(workers, _)| workers);
-        let limiters =
-            plan.models.iter().map(|model| model.limiter.as_ref().map(Limiter::new)).collect();
+        let closed = plan.arrivals.closed_loop();
+        let limiters = plan
+            .models
+            .iter()
+            .map(|model| model.limiter.as_ref().map(Limiter::new))
+            .collect();
         Self {
             next_due: schedule.next(),
             schedule,
-            think: ThinkTimes::of(&plan.arrivals, seed),
-            workers: (0..workers).map(|_| Reverse(Instant::ZERO)).collect(),
+            think: closed.map(|(_, think)| ThinkTimes::new(think, seed)),
+            workers: closed
+                .into_iter()
+                .flat_map(|(workers, _)| 0..workers)
+                .map(|_| Reverse(Instant::ZERO))
+                .collect(),
             mix: Mix::new(&plan.classes, seed),
             reserved_output: plan.reserved_output,
             limiters,
@@ -229,10 +236,9 @@ impl Engine {
     /// An attempt has ended at `now`. An attempt that is not under way (any more) is ignored.
     pub fn handle_outcome(&mut self, now: Instant, id: AttemptId, outcome: AttemptOutcome) {
         self.handle_timeout(now);
-        let current = self
-            .requests
-            .get(id.slot as usize)
-            .is_some_and(|request| request.id == id.request && request.attempts == id.attempt && request.in_flight);
+        let current = self.requests.get(id.slot as usize).is_some_and(|request| {
+            request.id == id.request && request.attempts == id.attempt && request.in_flight
+        });
         if current {
             self.end_attempt(id.slot, outcome);
         }
@@ -275,13 +281,20 @@ impl Engine {
 
     fn next_arrival(&self) -> Option<Instant> {
         if self.stopped.is_some()
-            || self.bounds.max_requests.is_some_and(|most| self.due_count >= most)
+            || self
+                .bounds
+                .max_requests
+                .is_some_and(|most| self.due_count >= most)
         {
             return None;
         }
         if self.think.is_some() {
             let end = Instant::ZERO + self.bounds.duration;
-            return self.workers.peek().map(|Reverse(at)| *at).filter(|at| *at < end);
+            return self
+                .workers
+                .peek()
+                .map(|Reverse(at)| *at)
+                .filter(|at| *at < end);
         }
         self.next_due.map(|due| due.at)
     }
@@ -302,10 +315,16 @@ impl Engine {
                 consider(limiter.poll_timeout(), Step::Turn(model));
             }
         }
-        consider(self.retries.peek().map(|Reverse((at, ..))| *at), Step::Retry);
+        consider(
+            self.retries.peek().map(|Reverse((at, ..))| *at),
+            Step::Retry,
+        );
         consider(self.next_arrival(), Step::Arrival);
         let waits = self.requests.len() > self.in_flight as usize;
-        consider((waits && self.stopped.is_none()).then(|| self.drain_end()), Step::DrainEnd);
+        consider(
+            (waits && self.stopped.is_none()).then(|| self.drain_end()),
+            Step::DrainEnd,
+        );
         next
     }
 
@@ -323,7 +342,9 @@ impl Engine {
     }
 
     fn take_turn(&mut self, model: usize) {
-        let Some(limiter) = &mut self.limiters[model] else { return };
+        let Some(limiter) = &mut self.limiters[model] else {
+            return;
+        };
         match limiter.poll_turn(self.now) {
             Some(Turn::Admitted { ticket, permit, .. }) => self.send(ticket, Some(permit)),
             Some(Turn::TimedOut { ticket, .. }) => {
@@ -345,7 +366,10 @@ impl Engine {
         let draw = self.mix.draw(lengths);
         let id = self.due_count;
         self.due_count += 1;
-        self.events.push_back(Event::Due { at: self.now, class: draw.class });
+        self.events.push_back(Event::Due {
+            at: self.now,
+            class: draw.class,
+        });
         let max_tokens = self.reserved_output[usize::from(draw.class.0)];
         let slot = self.requests.insert(Request {
             id,
@@ -396,11 +420,17 @@ impl Engine {
         let model = &self.models[usize::from(request.draw.model.0)];
         let worst = worst_case(model, request);
         if let Some(most) = self.bounds.max_cost
-            && self.spent.pico.saturating_add(self.at_risk.pico).saturating_add(worst.pico) > most.pico
+            && self
+                .spent
+                .pico
+                .saturating_add(self.at_risk.pico)
+                .saturating_add(worst.pico)
+                > most.pico
         {
-            if let (Some(limiter), Some(permit)) =
-                (&mut self.limiters[usize::from(request.draw.model.0)], permit)
-            {
+            if let (Some(limiter), Some(permit)) = (
+                &mut self.limiters[usize::from(request.draw.model.0)],
+                permit,
+            ) {
                 limiter.refund(self.now, permit);
             }
             self.finish(slot, Outcome::Cancelled);
@@ -415,7 +445,11 @@ impl Engine {
         request.admitted.get_or_insert(self.now);
         request.last_admitted = Some(self.now);
         self.sends.push_back(Dispatch {
-            id: AttemptId { request: request.id, attempt: request.attempts, slot },
+            id: AttemptId {
+                request: request.id,
+                attempt: request.attempts,
+                slot,
+            },
             class: request.draw.class,
             model: request.draw.model,
             input: request.draw.input,
@@ -449,7 +483,10 @@ impl Engine {
         request.usage += usage;
         request.settled += settled;
         self.in_flight -= 1;
-        self.at_risk.pico = self.at_risk.pico.saturating_sub(worst_case(model, request).pico);
+        self.at_risk.pico = self
+            .at_risk
+            .pico
+            .saturating_sub(worst_case(model, request).pico);
         self.spent += model.price.map_or(Usd::ZERO, |price| price.of(usage));
         if let (Some(limiter), Some(permit)) = (&mut self.limiters[index], request.permit.take()) {
             if class.is_some_and(|class| class.is_throttle()) {
@@ -468,7 +505,12 @@ impl Engine {
             failure: class,
         });
         match failure {
-            None => self.conclude(slot, Outcome::Completed, outcome.finished, outcome.first_token),
+            None => self.conclude(
+                slot,
+                Outcome::Completed,
+                outcome.finished,
+                outcome.first_token,
+            ),
             Some(failure) => self.retry_or_fail(slot, outcome.sent, outcome.finished, failure),
         }
     }
@@ -480,14 +522,22 @@ impl Engine {
         finished: Instant,
         failure: AttemptFailure,
     ) {
+        let goes_on = self.stopped.is_none() && self.now < self.drain_end();
         let request = &mut self.requests[slot as usize];
         let class = failure.class;
         request.last_failure = Some(failure);
-        let mut rng = self.seed.keyed(Stream::Retry, request.id, u64::from(request.attempts));
+        let mut rng = self
+            .seed
+            .keyed(Stream::Retry, request.id, u64::from(request.attempts));
         match self.retry.delay(request.attempts, class, &mut rng) {
-            Some(delay) if self.stopped.is_none() && self.now < self.drain_end() => {
-                request.earlier.push(EarlierAttempt { sent, finished, failure: class });
-                self.retries.push(Reverse((self.now + delay, request.id, slot)));
+            Some(delay) if goes_on => {
+                request.earlier.push(EarlierAttempt {
+                    sent,
+                    finished,
+                    failure: class,
+                });
+                self.retries
+                    .push(Reverse((self.now + delay, request.id, slot)));
             }
             _ => self.conclude(slot, Outcome::Failed(class), finished, None),
         }
@@ -525,10 +575,10 @@ impl Engine {
             Outcome::Completed => None,
             _ => request.last_failure.and_then(|failure| failure.message),
         };
-        if let Some(think) = &mut self.think {
+        if let Some(think) = &self.think {
             let pause = match outcome {
-                Outcome::Dropped(_) => think.next().max(PAUSE_AFTER_DROP),
-                _ => think.next(),
+                Outcome::Dropped(_) => think.after(request.id).max(PAUSE_AFTER_DROP),
+                _ => think.after(request.id),
             };
             self.workers.push(Reverse(self.now + pause));
         }
@@ -574,8 +624,11 @@ impl Engine {
     }
 
     fn slots(&self) -> Vec<u32> {
-        let mut slots: Vec<(u64, u32)> =
-            self.requests.iter().map(|(slot, request)| (request.id, slot as u32)).collect();
+        let mut slots: Vec<(u64, u32)> = self
+            .requests
+            .iter()
+            .map(|(slot, request)| (request.id, slot as u32))
+            .collect();
         slots.sort_unstable();
         slots.into_iter().map(|(_, slot)| slot).collect()
     }

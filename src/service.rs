@@ -168,7 +168,10 @@ impl Service {
         let reserved = reservation(call.input, Tokens::ZERO, call.max_tokens);
         let cost = Cost::call(reserved);
         if let Some(dimension) = ledger.buckets.lacks(cost) {
-            return Reply::Refused { at: now + self.refusal, failure: throttle(dimension) };
+            return Reply::Refused {
+                at: now + self.refusal,
+                failure: throttle(dimension),
+            };
         }
         ledger.buckets.take(cost);
         let cut_off = call.output > call.max_tokens;
@@ -177,7 +180,9 @@ impl Service {
             output: call.output.min(call.max_tokens),
             ..TokenUsage::default()
         };
-        let mut rng = self.seed.keyed(Stream::Service, call.request, u64::from(call.attempt));
+        let mut rng = self
+            .seed
+            .keyed(Stream::Service, call.request, u64::from(call.attempt));
         let first_token = now + Duration::from_nanos(self.first_token.sample(&mut rng));
         let complete = first_token + generation_time(usage.output, self.output_rate);
         self.outstanding.push(Reverse(Settlement {
@@ -187,14 +192,27 @@ impl Service {
             reserved,
             settled: settlement(usage, ledger.burndown),
         }));
-        let stop = if cut_off { StopReason::MaxTokens } else { StopReason::EndTurn };
-        Reply::Answered { first_token, complete, usage, stop }
+        let stop = if cut_off {
+            StopReason::MaxTokens
+        } else {
+            StopReason::EndTurn
+        };
+        Reply::Answered {
+            first_token,
+            complete,
+            usage,
+            stop,
+        }
     }
 
     /// What is left of one dimension of a model's quota, as of the last call; none if unlimited.
     #[must_use]
     pub fn level(&self, model: ModelIndex, dimension: Dimension) -> Option<i64> {
-        let bucket = self.ledgers.get(usize::from(model.0))?.buckets.get(dimension)?;
+        let bucket = self
+            .ledgers
+            .get(usize::from(model.0))?
+            .buckets
+            .get(dimension)?;
         Some(bucket.level())
     }
 
@@ -237,7 +255,10 @@ fn generation_time(output: Tokens, rate: Rate) -> Duration {
 /// A rate of so many tokens per second.
 #[must_use]
 pub const fn tokens_per_second(tokens: u64) -> Rate {
-    Rate { events: tokens, period_nanos: NANOS_PER_SECOND }
+    Rate {
+        events: tokens,
+        period_nanos: NANOS_PER_SECOND,
+    }
 }
 
 #[cfg(test)]
@@ -297,14 +318,26 @@ mod tests {
 
     #[test]
     fn a_reservation_is_held_until_the_answer_is_complete() {
-        let mut service = service(Quota { tpm: Some(6000), ..Quota::default() }, 1);
+        let mut service = service(
+            Quota {
+                tpm: Some(6000),
+                ..Quota::default()
+            },
+            1,
+        );
         let tokens = |service: &Service| service.level(ModelIndex(0), Dimension::Tpm);
         service.call(Instant::ZERO, &call(0, 100, 5000, 150));
         assert_eq!(tokens(&service), Some(900));
         // 1 s later the answer is not complete: 900 and a second's refill of 100 are too few.
         let refused = service.call(Instant::from_secs(1), &call(1, 100, 1000, 1));
         let at = Instant::from_millis(1015);
-        assert_eq!(refused, Reply::Refused { at, failure: Failure::ThrottledTokens });
+        assert_eq!(
+            refused,
+            Reply::Refused {
+                at,
+                failure: Failure::ThrottledTokens
+            }
+        );
         // At 2 s it is: 5,100 were reserved, 250 are kept, and 2 s have refilled 200.
         service.call(Instant::from_secs(2), &call(2, 0, 0, 1));
         assert_eq!(tokens(&service), Some(6000 - 250 + 200));
@@ -312,7 +345,13 @@ mod tests {
 
     #[test]
     fn burndown_settles_above_the_reservation() {
-        let mut service = service(Quota { tpm: Some(6000), ..Quota::default() }, 5);
+        let mut service = service(
+            Quota {
+                tpm: Some(6000),
+                ..Quota::default()
+            },
+            5,
+        );
         service.call(Instant::ZERO, &call(0, 0, 1500, 1500));
         service.call(Instant::from_secs(60), &call(1, 0, 0, 1));
         // At 15.5 s the bucket is full again; 7,500 - 1,500 = 6,000 more are due, which empties it;
@@ -322,13 +361,23 @@ mod tests {
 
     #[test]
     fn a_refused_call_takes_nothing() {
-        let mut service = service(Quota { rpm: Some(1), tpm: Some(1000), tpd: None }, 1);
+        let mut service = service(
+            Quota {
+                rpm: Some(1),
+                tpm: Some(1000),
+                tpd: None,
+            },
+            1,
+        );
         service.call(Instant::ZERO, &call(0, 10, 10, 10));
         for request in 1..10 {
             let refused = service.call(Instant::ZERO, &call(request, 10, 10, 10));
             assert!(matches!(
                 refused,
-                Reply::Refused { failure: Failure::ThrottledRequests, .. }
+                Reply::Refused {
+                    failure: Failure::ThrottledRequests,
+                    ..
+                }
             ));
         }
         assert_eq!(service.level(ModelIndex(0), Dimension::Tpm), Some(980));

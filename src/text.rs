@@ -27,7 +27,8 @@ pub const fn estimate_tokens(characters: u64) -> Tokens {
 /// Text that [`estimate_tokens`] finds to have so many tokens.
 #[must_use]
 pub fn made_up(tokens: Tokens) -> String {
-    let length = usize::try_from(tokens.0.saturating_mul(CHARACTERS_PER_TOKEN)).unwrap_or(usize::MAX);
+    let length =
+        usize::try_from(tokens.0.saturating_mul(CHARACTERS_PER_TOKEN)).unwrap_or(usize::MAX);
     let mut text = PASSAGE.repeat(length.div_ceil(PASSAGE.len()));
     text.truncate(length);
     text

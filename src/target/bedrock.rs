@@ -104,7 +104,11 @@ pub fn client(config: &SdkConfig) -> Client {
     let config = aws_sdk_bedrockruntime::config::Builder::from(config)
         .retry_config(RetryConfig::disabled())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).build())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .build(),
+        )
         .build();
     Client::from_conf(config)
 }
@@ -125,7 +129,8 @@ impl BedrockTarget {
             match api {
                 Api::Converse => self.converse(id, prompt, dispatch.input, header).await,
                 Api::InvokeModel => {
-                    self.invoke_model(id, *family, prompt, dispatch.input, header).await
+                    self.invoke_model(id, *family, prompt, dispatch.input, header)
+                        .await
                 }
             }
         });
@@ -134,7 +139,12 @@ impl BedrockTarget {
             Err(_elapsed) => Err(AttemptFailure::from(Failure::Timeout)),
         };
         let finished = self.calls.clock.now();
-        AttemptOutcome { sent, first_token: None, finished, result }
+        AttemptOutcome {
+            sent,
+            first_token: None,
+            finished,
+            result,
+        }
     }
 
     async fn converse(
@@ -151,7 +161,11 @@ impl BedrockTarget {
             .map_err(|error| client_fault(&error))?;
         let stop = (!prompt.stop.is_empty()).then(|| prompt.stop.clone());
         let inference = InferenceConfiguration::builder()
-            .set_max_tokens(prompt.max_tokens.map(|tokens| i32::try_from(tokens.0).unwrap_or(i32::MAX)))
+            .set_max_tokens(
+                prompt
+                    .max_tokens
+                    .map(|tokens| i32::try_from(tokens.0).unwrap_or(i32::MAX)),
+            )
             .set_temperature(prompt.temperature)
             .set_top_p(prompt.top_p)
             .set_stop_sequences(stop)
@@ -189,7 +203,11 @@ impl BedrockTarget {
             .metrics()
             .and_then(|metrics| u64::try_from(metrics.latency_ms()).ok())
             .map(Duration::from_millis);
-        Ok(Answer { usage, stop, service_latency })
+        Ok(Answer {
+            usage,
+            stop,
+            service_latency,
+        })
     }
 
     async fn invoke_model(
@@ -223,15 +241,19 @@ impl BedrockTarget {
             .customize()
             .interceptor(UsageHeaders::new(Arc::clone(&seen), header));
         let answer = call.send().await.map_err(failure)?;
-        let (usage, stop) = wire::parse_usage(family, answer.body().as_ref())
-            .map_err(|error| AttemptFailure {
+        let (usage, stop) =
+            wire::parse_usage(family, answer.body().as_ref()).map_err(|error| AttemptFailure {
                 class: Failure::Unreadable,
                 message: Some(error.to_string().into()),
                 usage: TokenUsage::default(),
             })?;
         let seen = seen.get().copied().unwrap_or_default();
         let usage = seen.usage.or(usage).ok_or(Failure::UsageMissing)?;
-        Ok(Answer { usage, stop, service_latency: seen.latency })
+        Ok(Answer {
+            usage,
+            stop,
+            service_latency: seen.latency,
+        })
     }
 }
 
@@ -281,7 +303,11 @@ where
         SdkError::ServiceError(service) => service.err().message().map(Into::into),
         _ => Some(format!("{}", DisplayErrorContext(&error)).into()),
     };
-    AttemptFailure { class, message, usage: TokenUsage::default() }
+    AttemptFailure {
+        class,
+        message,
+        usage: TokenUsage::default(),
+    }
 }
 
 /// Which attempt of which request a call is, in a header that only the stub is sent.

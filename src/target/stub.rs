@@ -84,14 +84,23 @@ impl StubTarget {
     }
 
     fn face(&self) -> Arc<Face> {
-        Arc::clone(&self.shared.current.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(
+            &self
+                .shared
+                .current
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
     }
 
     /// Puts a fresh server in the place of one that has kept too much.
     async fn renew(shared: Arc<Shared>) {
         // Without a port for a new server the old one goes on: memory grows, but nothing is lost.
         if let Ok(fresh) = Face::start(&shared.answers, &shared.calls).await {
-            let mut current = shared.current.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut current = shared
+                .current
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             *current = Arc::new(fresh);
         }
         shared.renewing.store(false, Ordering::Release);
@@ -116,14 +125,26 @@ impl Target for StubTarget {
 impl Face {
     async fn start(answers: &Arc<Answers>, calls: &Arc<Calls>) -> std::io::Result<Self> {
         let kept_bytes = Arc::new(AtomicUsize::new(0));
-        let responder =
-            Responder { answers: Arc::clone(answers), kept_bytes: Arc::clone(&kept_bytes) };
+        let responder = Responder {
+            answers: Arc::clone(answers),
+            kept_bytes: Arc::clone(&kept_bytes),
+        };
         let listener = TcpListener::bind("127.0.0.1:0")?;
-        let server =
-            MockServer::builder().listener(listener).disable_request_recording().start().await;
-        Mock::given(any()).respond_with(responder).mount(&server).await;
+        let server = MockServer::builder()
+            .listener(listener)
+            .disable_request_recording()
+            .start()
+            .await;
+        Mock::given(any())
+            .respond_with(responder)
+            .mount(&server)
+            .await;
         let bedrock = BedrockTarget::new(client(&config(server.uri())), Arc::clone(calls));
-        Ok(Self { bedrock, kept_bytes, _server: server })
+        Ok(Self {
+            bedrock,
+            kept_bytes,
+            _server: server,
+        })
     }
 }
 
@@ -149,14 +170,18 @@ impl Respond for Responder {
     fn respond(&self, request: &Request) -> ResponseTemplate {
         let kept = request.body.len() + KEPT_BYTES_PER_REQUEST;
         self.kept_bytes.fetch_add(kept, Ordering::Relaxed);
-        let call = request.headers.get(CALL_HEADER).and_then(|value| value.to_str().ok());
+        let call = request
+            .headers
+            .get(CALL_HEADER)
+            .and_then(|value| value.to_str().ok());
         let answer = self.answers.answer(request.url.path(), call, &request.body);
         answer
             .headers
             .iter()
-            .fold(ResponseTemplate::new(answer.status), |response, (name, value)| {
-                response.insert_header(*name, value.as_str())
-            })
+            .fold(
+                ResponseTemplate::new(answer.status),
+                |response, (name, value)| response.insert_header(*name, value.as_str()),
+            )
             .set_body_raw(answer.body, answer::CONTENT_TYPE)
             .set_delay(self.answers.until(answer.at))
     }

@@ -25,7 +25,10 @@ pub struct CallHeader(String);
 
 impl CallHeader {
     pub fn new(dispatch: &Dispatch) -> Self {
-        Self(format!("{}.{}.{}", dispatch.id.request, dispatch.id.attempt, dispatch.output.0))
+        Self(format!(
+            "{}.{}.{}",
+            dispatch.id.request, dispatch.id.attempt, dispatch.output.0
+        ))
     }
 
     /// The attempt and the output tokens that a header's value names.
@@ -34,11 +37,21 @@ impl CallHeader {
         let request = parts.next()?.parse().ok()?;
         let attempt = parts.next()?.parse().ok()?;
         let output = parts.next()?.parse().ok()?;
-        Some((AttemptId { request, attempt, slot: 0 }, Tokens(output)))
+        Some((
+            AttemptId {
+                request,
+                attempt,
+                slot: 0,
+            },
+            Tokens(output),
+        ))
     }
 
     fn add(&self, context: &mut BeforeTransmitInterceptorContextMut<'_>) {
-        context.request_mut().headers_mut().insert(CALL_HEADER, self.0.clone());
+        context
+            .request_mut()
+            .headers_mut()
+            .insert(CALL_HEADER, self.0.clone());
     }
 }
 

@@ -113,15 +113,22 @@ impl Answers {
     ) -> HttpAnswer {
         let max_tokens = incoming.max_tokens.map_or_else(
             || match operation {
-                Operation::InvokeModel => {
-                    served.family.default_max_tokens().unwrap_or(served.max_output)
-                }
+                Operation::InvokeModel => served
+                    .family
+                    .default_max_tokens()
+                    .unwrap_or(served.max_output),
                 Operation::Converse => served.max_output,
             },
             Tokens,
         );
         let (request, attempt, output) = call.and_then(read_call_header).map_or_else(
-            || (self.foreign.fetch_add(1, Ordering::Relaxed), 1, DEFAULT_OUTPUT),
+            || {
+                (
+                    self.foreign.fetch_add(1, Ordering::Relaxed),
+                    1,
+                    DEFAULT_OUTPUT,
+                )
+            },
             |(id, output)| (id.request, id.attempt, output),
         );
         let call = Call {
@@ -139,9 +146,20 @@ impl Answers {
             (now, service.call(now, &call))
         };
         match reply {
-            Reply::Refused { at, failure } => HttpAnswer { at, ..self.refuse(failure, None) },
-            Reply::Answered { complete, usage, stop, .. } => {
-                let latency_ms = (complete - arrived).as_millis().try_into().unwrap_or(u64::MAX);
+            Reply::Refused { at, failure } => HttpAnswer {
+                at,
+                ..self.refuse(failure, None)
+            },
+            Reply::Answered {
+                complete,
+                usage,
+                stop,
+                ..
+            } => {
+                let latency_ms = (complete - arrived)
+                    .as_millis()
+                    .try_into()
+                    .unwrap_or(u64::MAX);
                 let generated = Generated {
                     text: &made_up(usage.output),
                     usage,
@@ -157,7 +175,12 @@ impl Answers {
                         wire::response_body(served.family, &generated)
                     }
                 };
-                HttpAnswer { status: 200, headers: answer_headers, body, at: complete }
+                HttpAnswer {
+                    status: 200,
+                    headers: answer_headers,
+                    body,
+                    at: complete,
+                }
             }
         }
     }
@@ -172,7 +195,10 @@ impl Answers {
             status: refusal.status,
             headers: vec![
                 (headers::REQUEST_ID, request_id(number, 0)),
-                (headers::ERROR_TYPE, error::error_type_header(refusal.exception)),
+                (
+                    headers::ERROR_TYPE,
+                    error::error_type_header(refusal.exception),
+                ),
             ],
             body: error::error_body(words.as_deref().unwrap_or(&refusal.message)),
             at: self.clock.now(),
@@ -231,8 +257,20 @@ mod tests {
         let (id, operation) =
             split_path("/model/arn%3Aaws%3Abedrock%3A%3A%3Afoundation-model%2Fx/invoke")
                 .expect("a path of bedrock-runtime");
-        assert_eq!((id.as_str(), operation), ("arn:aws:bedrock:::foundation-model/x", Operation::InvokeModel));
-        for path in ["/", "/model/x", "/model/x/invoke/y", "/model/%zz/invoke", "/models/x/invoke"] {
+        assert_eq!(
+            (id.as_str(), operation),
+            (
+                "arn:aws:bedrock:::foundation-model/x",
+                Operation::InvokeModel
+            )
+        );
+        for path in [
+            "/",
+            "/model/x",
+            "/model/x/invoke/y",
+            "/model/%zz/invoke",
+            "/models/x/invoke",
+        ] {
             assert_eq!(split_path(path), None, "{path}");
         }
     }
