@@ -156,7 +156,7 @@ enum Kind {
 }
 
 impl Sampler {
-    /// One value; some 10 ns of work.
+    /// One value; 3 to 20 ns of work.
     #[inline]
     #[must_use]
     pub fn sample(&self, rng: &mut Rng) -> u64 {
