@@ -1,2 +1,7 @@
-//! x
-fn main(){}
+//! The command line of `bedload`. It uses the library as a stranger would.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

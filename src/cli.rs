@@ -1,0 +1,52 @@
+//! What was typed → what is done → how it ends.
+
+mod args;
+mod check;
+mod drawing;
+mod exit;
+mod output;
+mod overrides;
+mod progress;
+mod report;
+mod run;
+mod signals;
+mod watcher;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+
+use self::args::{Args, Command};
+use self::exit::Exit;
+
+/// Runs the command that was typed.
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            // clap prints help and version to stdout, mistakes to stderr.
+            let _printed = error.print();
+            return if error.use_stderr() { Exit::BadInput } else { Exit::Done }.into();
+        }
+    };
+    let done = match args.command {
+        Command::Run(run) => run::run(&run),
+        Command::Sim(sim) => run::sim(&sim),
+        Command::Check(check) => check::check(&check),
+        Command::Report(report) => report::report(&report),
+        Command::Schema(schema) => output::print(&schema.text()),
+        Command::Completions(completions) => {
+            let mut script = Vec::new();
+            let name = env!("CARGO_PKG_NAME");
+            clap_complete::generate(completions.shell, &mut Args::command(), name, &mut script);
+            output::print(&String::from_utf8_lossy(&script))
+        }
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            output::complain(&format!("{error:#}"));
+            Exit::of_error(&error).into()
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::exit;
+
+/// Quota planning, load tests and regression gates for Amazon Bedrock
+///
+/// A scenario file says which requests come when, to which models, under which quota. `bedload` runs
+/// it in virtual time, against a local stub that counts quota as Bedrock does, or against Bedrock
+/// itself, and says what was throttled, how long people waited and how much of the quota was used.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = exit::HELP, after_long_help = exit::HELP)]
+pub struct Args {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a scenario on the real clock, against the stub or Bedrock
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Run a scenario in virtual time: an hour of traffic in less than a second
+    #[command(after_help = SIM_EXAMPLES)]
+    Sim(Sim),
+    /// Check scenario files and say what they will do
+    #[command(after_help = CHECK_EXAMPLES)]
+    Check(Check),
+    /// Print the summary of a run from its folder of results
+    #[command(after_help = REPORT_EXAMPLES)]
+    Report(Report),
+    /// Print the JSON schema of scenario files or of run.json
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema(Schema),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_EXAMPLES)]
+    Completions(Completions),
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  bedload run scenarios/quickstart.toml
+  bedload run scenarios/over-quota.toml --set limiter.enabled=true --duration 2m
+  bedload run scenarios/support-desk.toml --target bedrock --set run.max_cost='\"$2\"'";
+
+const SIM_EXAMPLES: &str = "\
+Examples:
+  bedload sim scenarios/support-desk.toml
+  bedload sim scenarios/burst.toml --duration 1h --seed 3
+  bedload sim scenarios/tpm-bound.toml --set limiter.burst=5s --no-results";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  bedload check scenarios/*.toml
+  bedload check my.toml --format json";
+
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  bedload report reports/quickstart
+  bedload report reports/quickstart/20261123T101500Z";
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  bedload schema > schema/scenario.json
+  bedload schema run > schema/run.json";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  bedload completions bash > ~/.local/share/bash-completion/completions/bedload";
+
+/// A scenario file, and what to change in it.
+#[derive(Debug, clap::Args)]
+pub struct ScenarioArgs {
+    /// The scenario file
+    pub scenario: PathBuf,
+    /// Another seed for everything that is random
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How long requests go on becoming due, such as 30s or 2m
+    #[arg(long, value_name = "TIME")]
+    pub duration: Option<String>,
+    /// Set any key of the scenario, such as limiter.burst=5s
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+}
+
+/// Where results go.
+#[derive(Debug, clap::Args)]
+pub struct OutArgs {
+    /// The folder under which results are kept
+    #[arg(long, value_name = "DIR", default_value = "reports")]
+    pub out: PathBuf,
+    /// Keep no results, only print the summary
+    #[arg(long, conflicts_with = "out")]
+    pub no_results: bool,
+    /// Print no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `bedload run`.
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    /// The scenario
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Where requests go, whatever the scenario says
+    #[arg(long, value_enum)]
+    pub target: Option<TargetName>,
+    /// Spend up to the worst case that is printed, without a budget in the scenario
+    #[arg(long)]
+    pub yes: bool,
+    /// Where results go
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+/// `bedload sim`.
+#[derive(Debug, clap::Args)]
+pub struct Sim {
+    /// The scenario
+    #[command(flatten)]
+    pub scenario: ScenarioArgs,
+    /// Where results go
+    #[command(flatten)]
+    pub out: OutArgs,
+}
+
+/// `bedload check`.
+#[derive(Debug, clap::Args)]
+pub struct Check {
+    /// The scenario files
+    #[arg(required = true)]
+    pub scenarios: Vec<PathBuf>,
+    /// How to print what is found
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// `bedload report`.
+#[derive(Debug, clap::Args)]
+pub struct Report {
+    /// A run's folder, its run.json, or a scenario's folder for its newest run
+    pub run: PathBuf,
+}
+
+/// `bedload schema`.
+#[derive(Debug, clap::Args)]
+pub struct Schema {
+    /// Which files it describes
+    #[arg(value_enum, default_value_t = SchemaName::Scenario)]
+    pub of: SchemaName,
+}
+
+impl Schema {
+    /// The schema itself.
+    pub fn text(&self) -> String {
+        match self.of {
+            SchemaName::Scenario => bedload::scenario::json_schema(),
+            SchemaName::Run => bedload::results::json_schema(),
+        }
+    }
+}
+
+/// `bedload completions`.
+#[derive(Debug, clap::Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// A target, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum TargetName {
+    /// A local stub that counts quota as Bedrock does
+    Stub,
+    /// Amazon Bedrock: costs money
+    Bedrock,
+    /// The simulator, in virtual time
+    Sim,
+}
+
+/// How findings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For editors: one object per file
+    Json,
+}
+
+/// A kind of file that has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaName {
+    /// Scenario files
+    Scenario,
+    /// The run.json of a folder of results
+    Run,
+}

@@ -1,0 +1,66 @@
+//! Exit codes: the whole list.
+
+use std::process::ExitCode;
+
+use bedload::results::ResultsError;
+
+/// How a command ends, as its exit code says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Done, and the answer is yes where there was a question.
+    Done,
+    /// The answer is no: a pass mark was missed, too much was throttled, nothing succeeded.
+    No,
+    /// What was typed or written cannot be used.
+    BadInput,
+    /// The run could not be completed.
+    Failed,
+    /// Interrupted; what had been measured is written.
+    Interrupted,
+}
+
+impl Exit {
+    /// The number that the shell sees.
+    const fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::No => 1,
+            Self::BadInput => 2,
+            Self::Failed => 3,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// What an error that reached the top means.
+    pub fn of_error(error: &anyhow::Error) -> Self {
+        if error.is::<BadInput>() {
+            Self::BadInput
+        } else if let Some(results) = error.downcast_ref::<ResultsError>()
+            && results.is_bad_input()
+        {
+            Self::BadInput
+        } else {
+            Self::Failed
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+/// A mistake in what was typed, with the remedy in its words.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct BadInput(pub String);
+
+/// The list as `--help` prints it.
+pub const HELP: &str = "\
+Exit codes:
+  0    done
+  1    the answer is no: a pass mark was missed, too much was throttled, or nothing succeeded
+  2    bad input: what was typed, or a file, cannot be used
+  3    the run could not be completed
+  130  interrupted; what had been measured is written";

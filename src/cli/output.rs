@@ -1,0 +1,38 @@
+//! The one place that decides what goes to stdout and what to stderr.
+//!
+//! stdout carries only what could be piped. Colours follow the terminal and `NO_COLOR`. A reader that
+//! has gone away is no error.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+
+use super::exit::Exit;
+
+/// Prints to stdout.
+pub fn print(text: &str) -> anyhow::Result<Exit> {
+    let mut out = anstream::stdout();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(Exit::Done),
+    }
+}
+
+/// Says something on stderr that is no result.
+pub fn hint(text: &str) {
+    // Nobody left to tell.
+    let _unheard = writeln!(anstream::stderr(), "{text}");
+}
+
+/// Says on stderr what went wrong.
+pub fn complain(text: &str) {
+    hint(&format!("\x1b[1m\x1b[31merror\x1b[0m\x1b[1m:\x1b[0m {text}"));
+}
+
+/// Whether colours are wanted on stdout.
+pub fn color() -> bool {
+    anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// Whether a person is watching stderr.
+pub fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
