@@ -58,27 +58,37 @@ impl ServiceError {
 /// has its limit.
 #[must_use]
 pub fn for_failure(failure: Failure) -> Option<ServiceError> {
-    let (status, exception, message) = match failure {
-        Failure::ThrottledRequests => (
-            429,
-            "ThrottlingException",
-            "Too many requests, please wait before trying again.",
+    let throttling = |words| ServiceError::new(429, "ThrottlingException", words);
+    let error = match failure {
+        Failure::ThrottledRequests => {
+            throttling("Too many requests, please wait before trying again.")
+        }
+        Failure::ThrottledTokens => throttling("Too many tokens, please wait before trying again."),
+        Failure::ThrottledTokensPerDay => {
+            throttling("Too many tokens per day, please wait before trying again.")
+        }
+        Failure::ThrottledOther => {
+            throttling("Model is currently overloaded. Please try again later.")
+        }
+        Failure::Validation => ServiceError::validation(
+            "Malformed input request, please reformat your input and try again.",
         ),
-        Failure::ThrottledTokens => (
-            429,
-            "ThrottlingException",
-            "Too many tokens, please wait before trying again.",
+        Failure::InputTooLong => ServiceError::validation("Input is too long for requested model."),
+        Failure::MaxTokensTooLarge => ServiceError::validation(
+            "The maximum tokens you requested exceeds the model limit. \
+             Try again with a maximum tokens value that is lower.",
         ),
-        Failure::ThrottledTokensPerDay => (
-            429,
-            "ThrottlingException",
-            "Too many tokens per day, please wait before trying again.",
-        ),
-        Failure::ThrottledOther => (
-            429,
-            "ThrottlingException",
-            "Model is currently overloaded. Please try again later.",
-        ),
+        other => {
+            let (status, exception, words) = plain_answer(other)?;
+            ServiceError::new(status, exception, words)
+        }
+    };
+    Some(error)
+}
+
+/// Status, exception and words of a failure that shares its exception with no other.
+const fn plain_answer(failure: Failure) -> Option<(u16, &'static str, &'static str)> {
+    Some(match failure {
         Failure::ModelNotReady => (
             429,
             "ModelNotReadyException",
@@ -104,22 +114,6 @@ pub fn for_failure(failure: Failure) -> Option<ServiceError> {
             "ModelErrorException",
             "The request failed due to an error while processing the model.",
         ),
-        Failure::Validation => (
-            400,
-            "ValidationException",
-            "Malformed input request, please reformat your input and try again.",
-        ),
-        Failure::InputTooLong => (
-            400,
-            "ValidationException",
-            "Input is too long for requested model.",
-        ),
-        Failure::MaxTokensTooLarge => (
-            400,
-            "ValidationException",
-            "The maximum tokens you requested exceeds the model limit. \
-             Try again with a maximum tokens value that is lower.",
-        ),
         Failure::AccessDenied => (
             403,
             "AccessDeniedException",
@@ -140,14 +134,8 @@ pub fn for_failure(failure: Failure) -> Option<ServiceError> {
             "ConflictException",
             "Error occurred because of a conflict while performing an operation.",
         ),
-        Failure::Timeout
-        | Failure::Transport
-        | Failure::Interrupted
-        | Failure::UsageMissing
-        | Failure::Unreadable
-        | Failure::Client => return None,
-    };
-    Some(ServiceError::new(status, exception, message))
+        _ => return None,
+    })
 }
 
 /// The value of the `x-amzn-errortype` header, as captured from the service.

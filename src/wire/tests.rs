@@ -121,9 +121,13 @@ fn template_chars(family: Family) -> u64 {
 }
 
 #[test]
-fn templates_are_counted_as_received() {
-    let counted = FAMILIES.map(template_chars);
-    assert_eq!(counted, [0, 149, 2, 0, 2, 0, 0, 2, 19, 0, 53, 0]);
+fn a_template_counts_like_any_text() {
+    assert_eq!(template_chars(Family::Claude), 0);
+    assert_eq!(template_chars(Family::Titan), "\n\n".len() as u64);
+    assert_eq!(
+        template_chars(Family::Mistral),
+        "<s>[INST] \n\n [/INST]".len() as u64
+    );
 }
 
 #[test]
