@@ -1,0 +1,388 @@
+//! Laws of the recorder, over made-up runs.
+
+use proptest::prelude::*;
+
+use super::measured::{Counts, Group, Throttles};
+use super::*;
+use crate::outcome::{ClassIndex, DropReason, EarlierAttempt, Outcome};
+use crate::units::{TokenUsage, Tokens};
+
+/// How one made-up request fares; times in milliseconds.
+#[derive(Clone, Debug)]
+struct Fate {
+    class: u16,
+    due: u64,
+    wait: u64,
+    lag: u64,
+    service: u64,
+    throttles: u32,
+    end: Outcome,
+}
+
+const RESERVED: Tokens = Tokens(1_000);
+
+/// Classes `a` and `c` use the model `first`, class `b` uses `second`, which has no price.
+fn settings(intervals: bool) -> RecorderSettings {
+    let class = |name: &str, model| (name.to_owned(), ModelIndex(model));
+    let model = |name: &str, price| ModelInfo {
+        name: name.to_owned(),
+        quota: Quota {
+            rpm: Some(60),
+            tpm: Some(100_000),
+            tpd: None,
+        },
+        price,
+    };
+    let price = Price {
+        input: 3_000_000,
+        output: 15_000_000,
+        cache_read: 0,
+        cache_write: 0,
+    };
+    RecorderSettings {
+        classes: vec![class("a", 0), class("b", 1), class("c", 0)],
+        models: vec![model("first", Some(price)), model("second", None)],
+        duration: Duration::from_secs(60),
+        clock_offset: Duration::ZERO,
+        streaming: false,
+        intervals,
+    }
+}
+
+/// The events of one request in order; a throttled attempt takes 15 ms and waits as long again.
+fn events_of(id: u64, fate: &Fate) -> Vec<(Instant, Event)> {
+    let class = ClassIndex(fate.class);
+    let model = ModelIndex(u16::from(fate.class == 1));
+    let ms = Duration::from_millis;
+    let due = Instant::from_millis(fate.due);
+    let mut events = vec![(due, Event::Due { at: due, class })];
+    let mut record = RequestRecord {
+        id,
+        class,
+        model,
+        due,
+        admitted: None,
+        last_admitted: None,
+        sent: None,
+        first_token: None,
+        finished: due + ms(fate.wait),
+        outcome: fate.end,
+        message: None,
+        attempts: 0,
+        input_estimate: Tokens(90),
+        reserved: RESERVED,
+        usage: TokenUsage::default(),
+        settled: Tokens::ZERO,
+        earlier: Vec::new(),
+    };
+    if matches!(fate.end, Outcome::Completed | Outcome::Failed(_)) {
+        let mut at = record.finished;
+        record.admitted = Some(at);
+        record.attempts = fate.throttles + 1;
+        for attempt in 0..=fate.throttles {
+            let last = attempt == fate.throttles;
+            let failure = match fate.end {
+                _ if !last => Some(Failure::ThrottledTokens),
+                Outcome::Failed(failure) => Some(failure),
+                _ => None,
+            };
+            let usage = match failure {
+                None => TokenUsage {
+                    input: Tokens(100),
+                    output: Tokens(20),
+                    ..Default::default()
+                },
+                Some(_) => TokenUsage::default(),
+            };
+            let settled = Tokens(usage.input.0 + 5 * usage.output.0);
+            let sent = at + ms(fate.lag);
+            let ended = sent + ms(if last { fate.service } else { 15 });
+            events.push((
+                at,
+                Event::Sent {
+                    at,
+                    class,
+                    model,
+                    reserved: RESERVED,
+                },
+            ));
+            let reserved = RESERVED;
+            let end = Event::Ended {
+                at: ended,
+                class,
+                model,
+                reserved,
+                settled,
+                usage,
+                failure,
+            };
+            events.push((ended, end));
+            if let Some(failure) = failure.filter(|_| !last) {
+                record.earlier.push(EarlierAttempt {
+                    sent,
+                    finished: ended,
+                    failure,
+                });
+            }
+            (record.last_admitted, record.sent) = (Some(at), Some(sent));
+            (record.usage, record.settled, record.finished) = (usage, settled, ended);
+            at = ended + ms(15);
+        }
+    }
+    events.push((record.finished, Event::Finished(record)));
+    events
+}
+
+/// Records a made-up run to its end: what was measured, and its intervals.
+fn record(fates: &[Fate], intervals: bool) -> (Measured, Vec<Interval>) {
+    let mut events: Vec<(Instant, Event)> = (0..)
+        .zip(fates)
+        .flat_map(|(id, fate)| events_of(id, fate))
+        .collect();
+    events.sort_by_key(|(at, _)| *at);
+    let mut recorder = Recorder::new(settings(intervals));
+    let mut closed = Vec::new();
+    for (_, event) in &events {
+        recorder.observe(event);
+        closed.extend(std::iter::from_fn(|| recorder.poll_interval()));
+    }
+    let end = events.last().map_or(Instant::ZERO, |(at, _)| *at);
+    let (measured, rest) = recorder.finish(end);
+    closed.extend(rest);
+    (measured, closed)
+}
+
+fn fates() -> impl Strategy<Value = Vec<Fate>> {
+    let end = prop_oneof![
+        4 => Just(Outcome::Completed),
+        1 => Just(Outcome::Failed(Failure::ThrottledRequests)),
+        1 => Just(Outcome::Failed(Failure::QuotaExceeded)),
+        1 => Just(Outcome::Dropped(DropReason::QuotaExceeded)),
+        1 => Just(Outcome::Cancelled),
+    ];
+    let fate = (
+        0_u16..3,
+        0_u64..60_000,
+        0_u64..9_000,
+        0_u64..5,
+        1_u64..20_000,
+        0_u32..3,
+        end,
+    )
+        .prop_map(|(class, due, wait, lag, service, throttles, end)| Fate {
+            class,
+            due,
+            wait,
+            lag,
+            service,
+            throttles,
+            end,
+        });
+    prop::collection::vec(fate, 0..120)
+}
+
+fn answered(due: u64, service: u64) -> Fate {
+    Fate {
+        class: 0,
+        due,
+        wait: 0,
+        lag: 0,
+        service,
+        throttles: 0,
+        end: Outcome::Completed,
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_request_and_every_attempt_is_counted_once(fates in fates()) {
+        let (measured, _) = record(&fates, true);
+        prop_assert!(measured.conserved);
+        prop_assert_eq!(measured.total.counts.intended, fates.len() as u64);
+        for group in measured.classes.iter().chain(&measured.models).chain([&measured.total]) {
+            prop_assert!(group.counts.conserved(), "{}", group.name);
+            prop_assert_eq!(group.failures.values().sum::<u64>(), group.counts.failed);
+            prop_assert_eq!(group.drops.values().sum::<u64>(), group.counts.dropped);
+            let attempts = &group.attempts;
+            let failed: u64 = attempts.failed.values().sum();
+            let ended = attempts.answered + attempts.throttled.total() + failed;
+            prop_assert_eq!(attempts.sent, ended + attempts.unfinished);
+            prop_assert_eq!(group.latency.count, group.counts.completed);
+            prop_assert_eq!(group.dispatch_lag.count, attempts.requests);
+        }
+        let used: u64 = measured.quota_use.iter().flat_map(|model| &model.minutes)
+            .map(|minute| minute.requests + minute.refused).sum();
+        prop_assert_eq!(used, measured.total.attempts.sent);
+    }
+
+    #[test]
+    fn models_and_classes_each_add_up_to_the_whole(fates in fates()) {
+        let (measured, _) = record(&fates, false);
+        for parts in [&measured.classes, &measured.models] {
+            let sum = |of: fn(&Group) -> u64| parts.iter().map(of).sum::<u64>();
+            let total = &measured.total;
+            prop_assert_eq!(sum(|group| group.counts.completed), total.counts.completed);
+            prop_assert_eq!(sum(|group| group.settled.0), total.settled.0);
+            prop_assert_eq!(sum(|group| group.usage.output.0), total.usage.output.0);
+            prop_assert_eq!(sum(|group| group.attempts.sent), total.attempts.sent);
+        }
+    }
+
+    #[test]
+    fn intervals_follow_one_another_and_add_up_to_the_whole(fates in fates()) {
+        let (measured, intervals) = record(&fates, true);
+        let mut counts = Counts::default();
+        let mut throttled = Throttles::default();
+        let (mut sent, mut usage, mut settled) = (0, TokenUsage::default(), Tokens::ZERO);
+        let mut reserved = Tokens::ZERO;
+        for (position, interval) in (0_u64..).zip(&intervals) {
+            prop_assert_eq!(interval.start, Instant::from_secs(position * 5));
+            prop_assert!(interval.end <= interval.start + INTERVAL);
+            counts.merge(interval.counts);
+            throttled.requests += interval.throttled.requests;
+            throttled.tokens += interval.throttled.tokens;
+            sent += interval.sent;
+            usage += interval.usage;
+            settled += interval.settled;
+            reserved += interval.reserved;
+        }
+        let total = &measured.total;
+        prop_assert_eq!(counts, total.counts);
+        prop_assert_eq!(throttled, total.attempts.throttled);
+        prop_assert_eq!((sent, usage), (total.attempts.sent, total.usage));
+        prop_assert_eq!((settled, reserved), (total.settled, total.reserved));
+        prop_assert_eq!(intervals.last().map(|last| last.in_flight), Some(0));
+        prop_assert_eq!(
+            intervals.last().map(|last| last.end - Instant::ZERO),
+            Some(Duration::from_nanos(measured.elapsed_ns))
+        );
+    }
+
+    #[test]
+    fn histograms_of_the_intervals_merge_into_those_of_the_run(fates in fates()) {
+        let (measured, intervals) = record(&fates, true);
+        for (class, group) in measured.classes.iter().enumerate() {
+            let mut merged = Histograms::default();
+            intervals.iter().for_each(|interval| merged.merge(&interval.classes[class]));
+            prop_assert_eq!(spread::spread(&merged, Timing::Latency), group.latency);
+            prop_assert_eq!(spread::spread(&merged, Timing::LimiterWait), group.limiter_wait);
+            prop_assert_eq!(spread::spread(&merged, Timing::ServiceTime), group.service_time);
+        }
+        let (directly, none) = record(&fates, false);
+        prop_assert_eq!(directly, measured);
+        prop_assert!(none.is_empty());
+    }
+}
+
+#[test]
+fn each_length_of_time_runs_between_its_two_ends() {
+    let retried = Fate {
+        wait: 1_000,
+        lag: 2,
+        throttles: 1,
+        ..answered(500, 3_000)
+    };
+    let (measured, _) = record(&[retried], true);
+    let total = measured.total;
+    let max_ms = |spread: measured::Spread| spread.max_ns.map(|nanos| nanos / 1_000_000);
+    // Due at 500; admitted at 1,500; sent at 1,502 and throttled 15 later; admitted again after
+    // another 15, at 1,532; sent at 1,534; finished at 4,534.
+    assert_eq!(max_ms(total.limiter_wait), Some(1_000));
+    assert_eq!(max_ms(total.dispatch_lag), Some(2));
+    assert_eq!(max_ms(total.service_time), Some(3_000));
+    assert_eq!(max_ms(total.latency), Some(4_034));
+    assert_eq!(total.ttft, None);
+    assert_eq!(total.attempts.retries(), 1);
+    assert_eq!(total.attempts.amplification(), Some(2.0));
+    assert_eq!(total.attempts.throttle_share(), Some(0.5));
+}
+
+#[test]
+fn a_failure_and_a_drop_of_the_same_name_are_told_apart() {
+    let end = |end| Fate {
+        end,
+        ..answered(0, 10)
+    };
+    let (measured, _) = record(
+        &[
+            end(Outcome::Failed(Failure::QuotaExceeded)),
+            end(Outcome::Dropped(DropReason::QuotaExceeded)),
+            end(Outcome::Dropped(DropReason::QuotaExceeded)),
+        ],
+        true,
+    );
+    assert_eq!(measured.total.failures["quota_exceeded"], 1);
+    assert_eq!(measured.total.drops["quota_exceeded"], 2);
+}
+
+#[test]
+fn cost_is_known_only_where_every_price_is() {
+    let (measured, _) = record(&[answered(0, 10)], true);
+    // 100 input tokens at $3 and 20 output tokens at $15 a million.
+    assert_eq!(measured.total.cost, Some(Usd { pico: 600_000_000 }));
+    let unpriced = Fate {
+        class: 1,
+        ..answered(0, 10)
+    };
+    let (measured, _) = record(&[answered(0, 10), unpriced], true);
+    assert_eq!(measured.total.cost, None);
+    assert_eq!(measured.models[0].cost, Some(Usd { pico: 600_000_000 }));
+    assert_eq!(measured.models[1].cost, None);
+}
+
+#[test]
+fn rates_are_over_the_time_until_the_last_thing_happened() {
+    let (measured, _) = record(&[answered(0, 1_000), answered(1_000, 9_000)], true);
+    assert_eq!(measured.elapsed_ns, 10_000_000_000);
+    assert_eq!(measured.total.requests_per_second, 0.2);
+    assert_eq!(measured.total.output_tokens_per_second, 4.0);
+}
+
+#[test]
+fn quiet_stretches_have_intervals_too() {
+    let (_, intervals) = record(&[answered(1_000, 1_000), answered(21_000, 1_000)], true);
+    let seen: Vec<(u64, Option<u64>)> = intervals
+        .iter()
+        .map(|interval| {
+            (
+                interval.counts.completed,
+                interval.latency_p50_ns.map(|ns| ns >> 20),
+            )
+        })
+        .collect();
+    let second = Some(1_000_000_000 >> 20);
+    assert_eq!(
+        seen,
+        [(1, second), (0, None), (0, None), (0, None), (1, second)]
+    );
+    assert_eq!(intervals[4].end, Instant::from_secs(22));
+}
+
+#[test]
+fn a_run_in_which_nothing_happened_is_measured_too() {
+    let (measured, intervals) = record(&[], true);
+    assert!(measured.conserved && measured.warnings.is_empty());
+    assert_eq!(measured.total.requests_per_second, 0.0);
+    assert_eq!(intervals.len(), 1);
+}
+
+#[test]
+fn numbers_survive_the_file_that_keeps_them() {
+    let fates: Vec<Fate> = (0..300).map(|id| answered(id * 97, 100 + id * 7)).collect();
+    let (measured, _) = record(&fates, true);
+    let text = serde_json::to_string(&measured).expect("plain data can be written");
+    let read: Measured = serde_json::from_str(&text).expect("and read again");
+    assert_eq!(read, measured);
+}
+
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "requests were lost or counted twice")]
+fn a_lost_request_is_a_bug_and_says_so() {
+    let mut recorder = Recorder::new(settings(false));
+    recorder.observe(&Event::Due {
+        at: Instant::ZERO,
+        class: ClassIndex(0),
+    });
+    let _ = recorder.finish(Instant::from_secs(1));
+}
