@@ -1,1 +1,140 @@
-//! The loops that drive an engine.
+//! The loops that drive an engine, and what every one of them needs: a scenario turned into an
+//! engine, a service and a recorder, and somebody who watches.
+
+pub mod simulated;
+
+#[cfg(feature = "real")]
+pub mod real;
+#[cfg(feature = "real")]
+mod timer;
+
+use std::time::Duration;
+
+use crate::engine::{Bounds, Engine, LoadPlan, ModelPlan};
+use crate::mix::MixClass;
+use crate::outcome::{Dispatch, Event};
+use crate::recorder::{ModelInfo, Recorder, RecorderSettings};
+use crate::scenario::Scenario;
+use crate::service::{Call, ServedModel, Service};
+use crate::time::Instant;
+use crate::units::Tokens;
+
+/// Whoever watches a run.
+pub trait Observer {
+    /// Something happened.
+    fn event(&mut self, event: &Event);
+
+    /// Called every now and then, with the time it is; the answer says whether to go on.
+    fn tick(&mut self, now: Instant, engine: &Engine) -> Wish;
+}
+
+/// What whoever watches wants of the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wish {
+    /// Nothing.
+    GoOn,
+    /// Send nothing more, and wait for what is under way.
+    Stop,
+    /// Give up what is under way, too.
+    Abandon,
+}
+
+impl Wish {
+    fn grant(self, engine: &mut Engine, now: Instant) {
+        match self {
+            Self::GoOn => {}
+            Self::Stop => engine.handle_stop(now),
+            Self::Abandon => engine.handle_abandon(now),
+        }
+    }
+}
+
+/// The engine that runs `scenario`.
+#[must_use]
+pub fn engine(scenario: &Scenario) -> Engine {
+    let plan = LoadPlan {
+        arrivals: scenario.arrivals.clone(),
+        classes: scenario
+            .prompts
+            .iter()
+            .map(|prompt| MixClass {
+                weight: prompt.weight,
+                model: prompt.model,
+                input: prompt.input.clone(),
+                output: prompt.output.clone(),
+            })
+            .collect(),
+        reserved_output: reserved_output(scenario),
+        models: scenario
+            .models
+            .iter()
+            .map(|model| ModelPlan {
+                limiter: model.limiter.clone(),
+                burndown: model.facts.burndown,
+                price: model.facts.price,
+            })
+            .collect(),
+        retry: scenario.retry.clone(),
+        bounds: Bounds {
+            duration: scenario.run.duration,
+            drain: scenario.run.drain,
+            max_requests: scenario.run.max_requests,
+            max_in_flight: scenario.run.max_in_flight,
+            max_queue: scenario.run.max_queue,
+            max_cost: scenario.run.max_cost,
+        },
+    };
+    Engine::new(plan, scenario.seed)
+}
+
+/// The simulated service that answers `scenario`, in the simulator and in the stub.
+#[must_use]
+pub fn service(scenario: &Scenario) -> Service {
+    let models: Vec<ServedModel> = scenario
+        .models
+        .iter()
+        .map(|model| ServedModel { quota: model.quota, burndown: model.facts.burndown })
+        .collect();
+    Service::new(&scenario.service, &models, scenario.seed)
+}
+
+/// The recorder that measures a run of `scenario` that begins `clock_offset` into a clock minute.
+#[must_use]
+pub fn recorder(scenario: &Scenario, clock_offset: Duration) -> Recorder {
+    Recorder::new(RecorderSettings {
+        classes: scenario
+            .prompts
+            .iter()
+            .map(|prompt| (prompt.name.clone(), prompt.model))
+            .collect(),
+        models: scenario
+            .models
+            .iter()
+            .map(|model| ModelInfo {
+                name: model.name.clone(),
+                quota: model.quota,
+                price: model.facts.price,
+            })
+            .collect(),
+        duration: scenario.run.duration,
+        clock_offset,
+        streaming: false,
+    })
+}
+
+/// What the service reserves for output, by prompt class.
+fn reserved_output(scenario: &Scenario) -> Vec<Tokens> {
+    scenario.prompts.iter().map(|prompt| prompt.reserved_output).collect()
+}
+
+/// The call that the service sees when this attempt is sent.
+fn call(dispatch: &Dispatch, reserved_output: &[Tokens]) -> Call {
+    Call {
+        request: dispatch.id.request,
+        attempt: dispatch.id.attempt,
+        model: dispatch.model,
+        input: dispatch.input,
+        max_tokens: reserved_output[usize::from(dispatch.class.0)],
+        output: dispatch.output,
+    }
+}

@@ -1,1 +1,657 @@
-//! engine. WIP
+//! The life of a load run, fully deterministic: it contains no networking code, reads no clock and
+//! spawns nothing. What time it is, and what became of a call, is told to it.
+//!
+//! A request is *due* when the schedule says so, *admitted* when its model's limiter lets it go,
+//! *sent* by a driver, perhaps *tried again*, and *done* exactly once: completed, failed, dropped or
+//! cancelled. A driver is a loop over four kinds of call, in this order:
+//!
+//! 1. [`Engine::handle_timeout`] with the time it is, then every [`Engine::poll_send`] and
+//!    [`Engine::poll_event`] until they are empty;
+//! 2. [`Engine::poll_timeout`] tells when to wake;
+//! 3. wait for that instant or for the outcome of a call, whichever is earlier;
+//! 4. hand outcomes over with [`Engine::handle_outcome`], and begin again until
+//!    [`Engine::is_done`].
+//!
+//! Promises:
+//! - every request that became due ends in exactly one outcome;
+//! - decisions carry the instant at which they became possible: however late or often the engine is
+//!   called, due times, admissions and time-outs are the same;
+//! - everything is bounded: queue, calls under way, duration, requests, money. What a bound refuses
+//!   is counted.
+//!
+//! Deliberately not: a clock, a socket, a `Result`, a trait object.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+use std::time::Duration;
+
+use slab::Slab;
+
+use crate::arrivals::{ArrivalProcess, Due, Schedule, ThinkTimes};
+use crate::limiter::{Admission, Limiter, LimiterSettings, Permit, Turn};
+use crate::mix::{Draw, Mix, MixClass};
+use crate::outcome::{
+    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event,
+    Outcome, RequestRecord,
+};
+use crate::price::Price;
+use crate::quota::{Cost, reservation, settlement};
+use crate::retry::RetryPolicy;
+use crate::rng::{Seed, Stream};
+use crate::time::Instant;
+use crate::units::{TokenUsage, Tokens, Usd};
+
+/// What a run does.
+#[derive(Clone, Debug)]
+pub struct LoadPlan {
+    /// When requests are due.
+    pub arrivals: ArrivalProcess,
+    /// What they are.
+    pub classes: Vec<MixClass>,
+    /// For each class, what the service reserves for output.
+    pub reserved_output: Vec<Tokens>,
+    /// The models.
+    pub models: Vec<ModelPlan>,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// Where it ends.
+    pub bounds: Bounds,
+}
+
+/// What the engine knows of one model.
+#[derive(Clone, Debug)]
+pub struct ModelPlan {
+    /// The client's own limits; none sends without asking.
+    pub limiter: Option<LimiterSettings>,
+    /// What one output token costs against the quota.
+    pub burndown: u32,
+    /// What its tokens cost, where known.
+    pub price: Option<Price>,
+}
+
+/// The bounds of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How long requests go on becoming due.
+    pub duration: Duration,
+    /// How long afterwards requests may still wait for quota or for a retry.
+    pub drain: Duration,
+    /// The most requests that become due.
+    pub max_requests: Option<u64>,
+    /// The most calls under way; a request that is due beyond it is dropped.
+    pub max_in_flight: u32,
+    /// The most requests waiting for one model's quota, at least 1; one more is dropped.
+    pub max_queue: u32,
+    /// The most money that may be spent, counting calls under way at their worst.
+    pub max_cost: Option<Usd>,
+}
+
+/// Why the engine no longer lets requests become due or go on waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopCause {
+    /// Somebody asked for it.
+    Requested,
+    /// The next request might have cost more than `max_cost` leaves.
+    Budget,
+}
+
+/// The least that a worker of a closed loop pauses after a request that was dropped, so that time
+/// passes even where think time is zero.
+const PAUSE_AFTER_DROP: Duration = Duration::from_millis(1);
+
+/// A request under way.
+#[derive(Debug)]
+struct Request {
+    id: u64,
+    draw: Draw,
+    reserved: Tokens,
+    due: Instant,
+    admitted: Option<Instant>,
+    last_admitted: Option<Instant>,
+    sent: Option<Instant>,
+    permit: Option<Permit>,
+    in_flight: bool,
+    attempts: u32,
+    usage: TokenUsage,
+    settled: Tokens,
+    earlier: Vec<EarlierAttempt>,
+    last_failure: Option<AttemptFailure>,
+}
+
+/// The state of a run. See the module's documentation.
+#[derive(Debug)]
+pub struct Engine {
+    schedule: Schedule,
+    next_due: Option<Due>,
+    /// Closed loop only: when each idle worker sends next.
+    think: Option<ThinkTimes>,
+    workers: BinaryHeap<Reverse<Instant>>,
+    mix: Mix,
+    reserved_output: Vec<Tokens>,
+    limiters: Vec<Option<Limiter>>,
+    models: Vec<ModelPlan>,
+    retry: RetryPolicy,
+    seed: Seed,
+    bounds: Bounds,
+    requests: Slab<Request>,
+    /// Requests that wait for their next attempt: when, and where they are kept.
+    retries: BinaryHeap<Reverse<(Instant, u64, u32)>>,
+    sends: VecDeque<Dispatch>,
+    events: VecDeque<Event>,
+    now: Instant,
+    due_count: u64,
+    in_flight: u32,
+    spent: Usd,
+    at_risk: Usd,
+    stopped: Option<StopCause>,
+}
+
+impl Engine {
+    /// A run at the instant zero.
+    #[must_use]
+    pub fn new(plan: LoadPlan, seed: Seed) -> Self {
+        let mut schedule = plan.arrivals.schedule(seed, plan.bounds.duration);
+        let closed = plan.arrivals.closed_loop();
+        let limiters = plan
+            .models
+            .iter()
+            .map(|model| model.limiter.as_ref().map(Limiter::new))
+            .collect();
+        Self {
+            next_due: schedule.next(),
+            schedule,
+            think: closed.map(|(_, think)| ThinkTimes::new(think, seed)),
+            workers: closed
+                .into_iter()
+                .flat_map(|(workers, _)| 0..workers)
+                .map(|_| Reverse(Instant::ZERO))
+                .collect(),
+            mix: Mix::new(&plan.classes, seed),
+            reserved_output: plan.reserved_output,
+            limiters,
+            models: plan.models,
+            retry: plan.retry,
+            seed,
+            bounds: plan.bounds,
+            requests: Slab::new(),
+            retries: BinaryHeap::new(),
+            sends: VecDeque::new(),
+            events: VecDeque::new(),
+            now: Instant::ZERO,
+            due_count: 0,
+            in_flight: 0,
+            spent: Usd::ZERO,
+            at_risk: Usd::ZERO,
+            stopped: None,
+        }
+    }
+
+    /// Whether every request that became due has ended and no more will become due.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.requests.is_empty() && self.next_arrival().is_none()
+    }
+
+    /// Calls that have been sent and have not ended.
+    #[must_use]
+    pub const fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
+    /// Requests that wait for quota.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.limiters.iter().flatten().map(Limiter::waiting).sum()
+    }
+
+    /// Requests that have become due so far.
+    #[must_use]
+    pub const fn due_count(&self) -> u64 {
+        self.due_count
+    }
+
+    /// What the calls that have ended have cost.
+    #[must_use]
+    pub const fn spent(&self) -> Usd {
+        self.spent
+    }
+
+    /// Why the run was stopped before its end, if it was.
+    #[must_use]
+    pub const fn stopped(&self) -> Option<StopCause> {
+        self.stopped
+    }
+
+    /// It is `now`: requests become due, are admitted, time out, are tried again.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((at, step)) = self.next_step()
+            && at <= now
+        {
+            self.now = self.now.max(at);
+            self.take(step);
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// An attempt has ended at `now`. An attempt that is not under way (any more) is ignored.
+    pub fn handle_outcome(&mut self, now: Instant, id: AttemptId, outcome: AttemptOutcome) {
+        self.handle_timeout(now);
+        let current = self.requests.get(id.slot as usize).is_some_and(|request| {
+            request.id == id.request && request.attempts == id.attempt && request.in_flight
+        });
+        if current {
+            self.end_attempt(id.slot, outcome);
+        }
+    }
+
+    /// Ctrl-C, or a budget that is used up: nothing more becomes due, what waits is cancelled, what
+    /// is under way goes on.
+    pub fn handle_stop(&mut self, now: Instant) {
+        self.handle_timeout(now);
+        self.stop(StopCause::Requested);
+    }
+
+    /// Gives up waiting: what is under way is cancelled as well.
+    pub fn handle_abandon(&mut self, now: Instant) {
+        self.handle_stop(now);
+        self.sends.clear();
+        for slot in self.slots() {
+            self.finish(slot, Outcome::Cancelled);
+        }
+    }
+
+    /// The next attempt to be sent.
+    pub fn poll_send(&mut self) -> Option<Dispatch> {
+        self.sends.pop_front()
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] has something to do next, if no outcome comes before.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        self.next_step().map(|(at, _)| at)
+    }
+
+    fn drain_end(&self) -> Instant {
+        Instant::ZERO + self.bounds.duration + self.bounds.drain
+    }
+
+    fn next_arrival(&self) -> Option<Instant> {
+        if self.stopped.is_some()
+            || self
+                .bounds
+                .max_requests
+                .is_some_and(|most| self.due_count >= most)
+        {
+            return None;
+        }
+        if self.think.is_some() {
+            let end = Instant::ZERO + self.bounds.duration;
+            return self
+                .workers
+                .peek()
+                .map(|Reverse(at)| *at)
+                .filter(|at| *at < end);
+        }
+        self.next_due.map(|due| due.at)
+    }
+
+    /// What happens next, and when. Among things of the same instant: those that wait for quota
+    /// first, then retries, then new requests, then the end.
+    fn next_step(&mut self) -> Option<(Instant, Step)> {
+        let mut next: Option<(Instant, Step)> = None;
+        let mut consider = |at: Option<Instant>, step: Step| {
+            if let Some(at) = at
+                && next.is_none_or(|(earliest, _)| at < earliest)
+            {
+                next = Some((at, step));
+            }
+        };
+        for (model, limiter) in self.limiters.iter_mut().enumerate() {
+            if let Some(limiter) = limiter {
+                consider(limiter.poll_timeout(), Step::Turn(model));
+            }
+        }
+        consider(
+            self.retries.peek().map(|Reverse((at, ..))| *at),
+            Step::Retry,
+        );
+        consider(self.next_arrival(), Step::Arrival);
+        let waits = self.requests.len() > self.in_flight as usize;
+        consider(
+            (waits && self.stopped.is_none()).then(|| self.drain_end()),
+            Step::DrainEnd,
+        );
+        next
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Turn(model) => self.take_turn(model),
+            Step::Retry => {
+                if let Some(Reverse((_, _, slot))) = self.retries.pop() {
+                    self.seek_admission(slot);
+                }
+            }
+            Step::Arrival => self.arrive(),
+            Step::DrainEnd => self.cancel_waiting(),
+        }
+    }
+
+    fn take_turn(&mut self, model: usize) {
+        let Some(limiter) = &mut self.limiters[model] else {
+            return;
+        };
+        match limiter.poll_turn(self.now) {
+            Some(Turn::Admitted { ticket, permit, .. }) => self.send(ticket, Some(permit)),
+            Some(Turn::TimedOut { ticket, .. }) => {
+                self.give_up(ticket, DropReason::QuotaTimeout);
+            }
+            None => {}
+        }
+    }
+
+    fn arrive(&mut self) {
+        let lengths = if self.think.is_some() {
+            self.workers.pop();
+            None
+        } else {
+            let due = self.next_due.take();
+            self.next_due = self.schedule.next();
+            due.and_then(|due| due.lengths)
+        };
+        let draw = self.mix.draw(lengths);
+        let id = self.due_count;
+        self.due_count += 1;
+        self.events.push_back(Event::Due {
+            at: self.now,
+            class: draw.class,
+        });
+        let max_tokens = self.reserved_output[usize::from(draw.class.0)];
+        let slot = self.requests.insert(Request {
+            id,
+            draw,
+            reserved: reservation(draw.input, Tokens::ZERO, max_tokens),
+            due: self.now,
+            admitted: None,
+            last_admitted: None,
+            sent: None,
+            permit: None,
+            in_flight: false,
+            attempts: 0,
+            usage: TokenUsage::default(),
+            settled: Tokens::ZERO,
+            earlier: Vec::new(),
+            last_failure: None,
+        }) as u32;
+        if self.in_flight >= self.bounds.max_in_flight {
+            self.finish(slot, Outcome::Dropped(DropReason::InFlightLimit));
+        } else {
+            self.seek_admission(slot);
+        }
+    }
+
+    /// Brings a request, new or to be tried again, before its model's limiter.
+    fn seek_admission(&mut self, slot: u32) {
+        let request = &self.requests[slot as usize];
+        let Some(limiter) = &mut self.limiters[usize::from(request.draw.model.0)] else {
+            self.send(slot, None);
+            return;
+        };
+        if limiter.waiting() > 0 && limiter.waiting() >= self.bounds.max_queue as usize {
+            self.give_up(slot, DropReason::QueueFull);
+            return;
+        }
+        match limiter.offer(self.now, slot, Cost::call(request.reserved)) {
+            Admission::Now(permit) => self.send(slot, Some(permit)),
+            Admission::Never(_) => self.give_up(slot, DropReason::NeverFits),
+            Admission::At(_) if !limiter.keeps_waiting() => {
+                self.give_up(slot, DropReason::QuotaExceeded);
+            }
+            Admission::At(_) => {}
+        }
+    }
+
+    fn send(&mut self, slot: u32, permit: Option<Permit>) {
+        let request = &mut self.requests[slot as usize];
+        let model = &self.models[usize::from(request.draw.model.0)];
+        let worst = worst_case(model, request);
+        if let Some(most) = self.bounds.max_cost
+            && self
+                .spent
+                .pico
+                .saturating_add(self.at_risk.pico)
+                .saturating_add(worst.pico)
+                > most.pico
+        {
+            if let (Some(limiter), Some(permit)) = (
+                &mut self.limiters[usize::from(request.draw.model.0)],
+                permit,
+            ) {
+                limiter.refund(self.now, permit);
+            }
+            self.finish(slot, Outcome::Cancelled);
+            self.stop(StopCause::Budget);
+            return;
+        }
+        self.at_risk += worst;
+        self.in_flight += 1;
+        request.permit = permit;
+        request.in_flight = true;
+        request.attempts += 1;
+        request.admitted.get_or_insert(self.now);
+        request.last_admitted = Some(self.now);
+        self.sends.push_back(Dispatch {
+            id: AttemptId {
+                request: request.id,
+                attempt: request.attempts,
+                slot,
+            },
+            class: request.draw.class,
+            model: request.draw.model,
+            input: request.draw.input,
+            output: request.draw.output,
+            due: request.due,
+            admitted: self.now,
+        });
+        self.events.push_back(Event::Sent {
+            at: self.now,
+            class: request.draw.class,
+            model: request.draw.model,
+            reserved: request.reserved,
+        });
+    }
+
+    fn end_attempt(&mut self, slot: u32, outcome: AttemptOutcome) {
+        let request = &mut self.requests[slot as usize];
+        let index = usize::from(request.draw.model.0);
+        let model = &self.models[index];
+        let (usage, failure) = match outcome.result {
+            Ok(answer) => (answer.usage, None),
+            Err(failure) => (failure.usage, Some(failure)),
+        };
+        let class = failure.as_ref().map(|failure| failure.class);
+        let settled = match class {
+            Some(class) if class.leaves_work_running() => request.reserved,
+            _ => settlement(usage, model.burndown),
+        };
+        request.sent = Some(outcome.sent);
+        request.in_flight = false;
+        request.usage += usage;
+        request.settled += settled;
+        self.in_flight -= 1;
+        self.at_risk.pico = self
+            .at_risk
+            .pico
+            .saturating_sub(worst_case(model, request).pico);
+        self.spent += model.price.map_or(Usd::ZERO, |price| price.of(usage));
+        if let (Some(limiter), Some(permit)) = (&mut self.limiters[index], request.permit.take()) {
+            if class.is_some_and(|class| class.is_throttle()) {
+                limiter.refund(self.now, permit);
+            } else {
+                limiter.settle(self.now, permit, settled);
+            }
+        }
+        self.events.push_back(Event::Ended {
+            at: self.now,
+            class: request.draw.class,
+            model: request.draw.model,
+            reserved: request.reserved,
+            settled,
+            usage,
+            failure: class,
+        });
+        match failure {
+            None => self.conclude(
+                slot,
+                Outcome::Completed,
+                outcome.finished,
+                outcome.first_token,
+            ),
+            Some(failure) => self.retry_or_fail(slot, outcome.sent, outcome.finished, failure),
+        }
+    }
+
+    fn retry_or_fail(
+        &mut self,
+        slot: u32,
+        sent: Instant,
+        finished: Instant,
+        failure: AttemptFailure,
+    ) {
+        let goes_on = self.stopped.is_none() && self.now < self.drain_end();
+        let request = &mut self.requests[slot as usize];
+        let class = failure.class;
+        request.last_failure = Some(failure);
+        let mut rng = self
+            .seed
+            .keyed(Stream::Retry, request.id, u64::from(request.attempts));
+        match self.retry.delay(request.attempts, class, &mut rng) {
+            Some(delay) if goes_on => {
+                request.earlier.push(EarlierAttempt {
+                    sent,
+                    finished,
+                    failure: class,
+                });
+                self.retries
+                    .push(Reverse((self.now + delay, request.id, slot)));
+            }
+            _ => self.conclude(slot, Outcome::Failed(class), finished, None),
+        }
+    }
+
+    /// A request that was never sent is dropped; one whose retry could not be sent has failed.
+    fn give_up(&mut self, slot: u32, reason: DropReason) {
+        let request = &mut self.requests[slot as usize];
+        let outcome = match &request.last_failure {
+            Some(failure) => {
+                request.earlier.pop();
+                Outcome::Failed(failure.class)
+            }
+            None => Outcome::Dropped(reason),
+        };
+        self.finish(slot, outcome);
+    }
+
+    fn finish(&mut self, slot: u32, outcome: Outcome) {
+        self.conclude(slot, outcome, self.now, None);
+    }
+
+    fn conclude(
+        &mut self,
+        slot: u32,
+        outcome: Outcome,
+        finished: Instant,
+        first_token: Option<Instant>,
+    ) {
+        let request = self.requests.remove(slot as usize);
+        if request.in_flight {
+            self.in_flight -= 1;
+        }
+        let message = match outcome {
+            Outcome::Completed => None,
+            _ => request.last_failure.and_then(|failure| failure.message),
+        };
+        if let Some(think) = &self.think {
+            let pause = match outcome {
+                Outcome::Dropped(_) => think.after(request.id).max(PAUSE_AFTER_DROP),
+                _ => think.after(request.id),
+            };
+            self.workers.push(Reverse(self.now + pause));
+        }
+        self.events.push_back(Event::Finished(RequestRecord {
+            id: request.id,
+            class: request.draw.class,
+            model: request.draw.model,
+            due: request.due,
+            admitted: request.admitted,
+            last_admitted: request.last_admitted,
+            sent: request.sent,
+            first_token,
+            finished,
+            outcome,
+            message,
+            attempts: request.attempts,
+            input_estimate: request.draw.input,
+            reserved: request.reserved,
+            usage: request.usage,
+            settled: request.settled,
+            earlier: request.earlier,
+        }));
+    }
+
+    fn stop(&mut self, cause: StopCause) {
+        if self.stopped.is_none() {
+            self.stopped = Some(cause);
+            self.cancel_waiting();
+        }
+    }
+
+    /// Ends every request that is not under way.
+    fn cancel_waiting(&mut self) {
+        for limiter in self.limiters.iter_mut().flatten() {
+            limiter.drain().for_each(drop);
+        }
+        self.retries.clear();
+        for slot in self.slots() {
+            if !self.requests[slot as usize].in_flight {
+                self.finish(slot, Outcome::Cancelled);
+            }
+        }
+    }
+
+    fn slots(&self) -> Vec<u32> {
+        let mut slots: Vec<(u64, u32)> = self
+            .requests
+            .iter()
+            .map(|(slot, request)| (request.id, slot as u32))
+            .collect();
+        slots.sort_unstable();
+        slots.into_iter().map(|(_, slot)| slot).collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// A model's limiter has something to say.
+    Turn(usize),
+    Retry,
+    Arrival,
+    DrainEnd,
+}
+
+/// The most that a call can cost: its input as expected, and output up to `max_tokens`.
+fn worst_case(model: &ModelPlan, request: &Request) -> Usd {
+    let usage = TokenUsage {
+        input: request.draw.input,
+        output: request.reserved.saturating_sub(request.draw.input),
+        ..TokenUsage::default()
+    };
+    model.price.map_or(Usd::ZERO, |price| price.of(usage))
+}
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ pub mod outcome;
 pub mod price;
 pub mod quota;
 pub mod retry;
+pub mod text;
 
 pub mod engine;
 pub mod recorder;

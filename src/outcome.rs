@@ -91,17 +91,23 @@ pub struct AttemptFailure {
 
 impl From<Failure> for AttemptFailure {
     fn from(class: Failure) -> Self {
-        Self { class, message: None, usage: TokenUsage::default() }
+        Self {
+            class,
+            message: None,
+            usage: TokenUsage::default(),
+        }
     }
 }
 
-/// What became of one attempt; the instant at which it finished is handed over beside it.
+/// What became of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptOutcome {
     /// When the call was really begun.
     pub sent: Instant,
     /// When the first token arrived; streams only.
     pub first_token: Option<Instant>,
+    /// When it ended.
+    pub finished: Instant,
     /// How it ended.
     pub result: Result<Answer, AttemptFailure>,
 }
@@ -381,6 +387,12 @@ mod tests {
         for &failure in Failure::ALL {
             assert_eq!(Failure::from_name(failure.name()), Some(failure));
         }
-        assert_eq!(Failure::ALL.iter().filter(|failure| failure.is_throttle()).count(), 4);
+        assert_eq!(
+            Failure::ALL
+                .iter()
+                .filter(|failure| failure.is_throttle())
+                .count(),
+            4
+        );
     }
 }

@@ -1,0 +1,188 @@
+//! The stub: a local look-alike of `bedrock-runtime` on wiremock, reached through the real SDK.
+//!
+//! Promises: it counts quota as the simulator does, because both ask the same `service`; it speaks
+//! Bedrock's wire format, words and headers; it listens on loopback only, and its memory is bounded.
+//!
+//! wiremock keeps every request that it has matched (about 6 KB and the body, with recording off
+//! too). So when a server has kept [`KEPT_BYTES_MAX`], a fresh one with a client of its own takes
+//! over; the old one goes when its last call is answered.
+//!
+//! Deliberately not: a stub that streams or that fails half-way; wiremock sends a body whole.
+
+mod answer;
+
+use std::future::Future;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_sdk_bedrockruntime::config::SharedCredentialsProvider;
+use wiremock::matchers::any;
+use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+
+use self::answer::Answers;
+use super::Target;
+use super::bedrock::{BedrockTarget, CALL_HEADER, Calls, client};
+use crate::clock::Clock;
+use crate::outcome::{AttemptOutcome, Dispatch};
+use crate::scenario::Scenario;
+
+/// How many bytes a mock server may have kept before another takes its place.
+const KEPT_BYTES_MAX: usize = 32 << 20;
+
+/// What wiremock keeps of a request besides its body, in bytes.
+const KEPT_BYTES_PER_REQUEST: usize = 6 << 10;
+
+/// The embedded stub as a target.
+#[derive(Clone, Debug)]
+pub struct StubTarget {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    answers: Arc<Answers>,
+    calls: Arc<Calls>,
+    current: Mutex<Arc<Face>>,
+    renewing: AtomicBool,
+}
+
+/// One mock server and the client that reaches it.
+#[derive(Debug)]
+struct Face {
+    bedrock: BedrockTarget,
+    kept_bytes: Arc<AtomicUsize>,
+    /// Stops serving when the last call lets go of it.
+    _server: MockServer,
+}
+
+impl StubTarget {
+    /// Starts a stub for `scenario` on a free port of the loopback interface.
+    ///
+    /// # Errors
+    /// If there is no free port.
+    pub async fn start(scenario: &Scenario, clock: Clock) -> std::io::Result<Self> {
+        let answers = Arc::new(Answers::new(scenario, clock));
+        let calls = Arc::new(Calls::new(scenario, clock, true));
+        let face = Face::start(&answers, &calls).await?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                answers,
+                calls,
+                current: Mutex::new(Arc::new(face)),
+                renewing: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// The address of the server that takes calls at present.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.face()._server.uri()
+    }
+
+    fn face(&self) -> Arc<Face> {
+        Arc::clone(
+            &self
+                .shared
+                .current
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// Puts a fresh server in the place of one that has kept too much.
+    async fn renew(shared: Arc<Shared>) {
+        // Without a port for a new server the old one goes on: memory grows, but nothing is lost.
+        if let Ok(fresh) = Face::start(&shared.answers, &shared.calls).await {
+            let mut current = shared
+                .current
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *current = Arc::new(fresh);
+        }
+        shared.renewing.store(false, Ordering::Release);
+    }
+}
+
+impl Target for StubTarget {
+    fn send(&self, dispatch: Dispatch) -> impl Future<Output = AttemptOutcome> + Send + 'static {
+        let face = self.face();
+        let shared = Arc::clone(&self.shared);
+        async move {
+            if face.kept_bytes.load(Ordering::Relaxed) > KEPT_BYTES_MAX
+                && !shared.renewing.swap(true, Ordering::AcqRel)
+            {
+                tokio::spawn(Self::renew(shared));
+            }
+            face.bedrock.send(dispatch).await
+        }
+    }
+}
+
+impl Face {
+    async fn start(answers: &Arc<Answers>, calls: &Arc<Calls>) -> std::io::Result<Self> {
+        let kept_bytes = Arc::new(AtomicUsize::new(0));
+        let responder = Responder {
+            answers: Arc::clone(answers),
+            kept_bytes: Arc::clone(&kept_bytes),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let server = MockServer::builder()
+            .listener(listener)
+            .disable_request_recording()
+            .start()
+            .await;
+        Mock::given(any())
+            .respond_with(responder)
+            .mount(&server)
+            .await;
+        let bedrock = BedrockTarget::new(client(&config(server.uri())), Arc::clone(calls));
+        Ok(Self {
+            bedrock,
+            kept_bytes,
+            _server: server,
+        })
+    }
+}
+
+/// An SDK configuration that can reach nothing but the stub. The stub does not check signatures, but
+/// the SDK signs all the same, so that a call costs the client what it costs with Bedrock.
+fn config(endpoint_url: String) -> SdkConfig {
+    let credentials = Credentials::new("stub", "stub", None, None, "bedload's stub");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint_url)
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .build()
+}
+
+struct Responder {
+    answers: Arc<Answers>,
+    kept_bytes: Arc<AtomicUsize>,
+}
+
+impl Respond for Responder {
+    fn respond(&self, request: &Request) -> ResponseTemplate {
+        let kept = request.body.len() + KEPT_BYTES_PER_REQUEST;
+        self.kept_bytes.fetch_add(kept, Ordering::Relaxed);
+        let call = request
+            .headers
+            .get(CALL_HEADER)
+            .and_then(|value| value.to_str().ok());
+        let answer = self.answers.answer(request.url.path(), call, &request.body);
+        answer
+            .headers
+            .iter()
+            .fold(
+                ResponseTemplate::new(answer.status),
+                |response, (name, value)| response.insert_header(*name, value.as_str()),
+            )
+            .set_body_raw(answer.body, answer::CONTENT_TYPE)
+            .set_delay(self.answers.until(answer.at))
+    }
+}

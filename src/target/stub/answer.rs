@@ -1,0 +1,277 @@
+//! What the stub answers to an HTTP request, without HTTP: path, header and body in; status, headers
+//! and body out, and when.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::catalogue::Family;
+use crate::clock::Clock;
+use crate::drive;
+use crate::outcome::{Failure, ModelIndex};
+use crate::scenario::Scenario;
+use crate::service::{Call, Reply, Service};
+use crate::target::bedrock::read_call_header;
+use crate::text::{estimate_tokens, made_up};
+use crate::time::Instant;
+use crate::units::{TokenUsage, Tokens};
+use crate::wire::{self, Generated, Incoming, converse, error, headers};
+
+/// The content type of every answer.
+pub const CONTENT_TYPE: &str = "application/json";
+
+/// The tokens of an answer to somebody who did not say how long it should be.
+const DEFAULT_OUTPUT: Tokens = Tokens(200);
+
+/// Numbers of calls from others than our own driver begin here.
+const FOREIGN_REQUESTS: u64 = 1 << 48;
+
+/// An answer and when it is due.
+#[derive(Debug)]
+pub struct HttpAnswer {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+    pub at: Instant,
+}
+
+/// Answers to the models of a scenario. See the module's documentation.
+#[derive(Debug)]
+pub struct Answers {
+    clock: Clock,
+    service: Mutex<Service>,
+    models: BTreeMap<String, Served>,
+    foreign: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Served {
+    index: ModelIndex,
+    family: Family,
+    max_output: Tokens,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Operation {
+    InvokeModel,
+    Converse,
+}
+
+impl Answers {
+    pub fn new(scenario: &Scenario, clock: Clock) -> Self {
+        let models = (0_u16..)
+            .zip(&scenario.models)
+            .map(|(index, model)| {
+                let served = Served {
+                    index: ModelIndex(index),
+                    family: model.facts.family,
+                    max_output: model.facts.max_output,
+                };
+                (model.id.clone(), served)
+            })
+            .collect();
+        Self {
+            clock,
+            service: Mutex::new(drive::service(scenario)),
+            models,
+            foreign: AtomicU64::new(FOREIGN_REQUESTS),
+        }
+    }
+
+    /// How long it is until `at`.
+    pub fn until(&self, at: Instant) -> Duration {
+        at.since(self.clock.now())
+    }
+
+    /// The answer to a request for `path`; `call` is the value of the call header, if it had one.
+    pub fn answer(&self, path: &str, call: Option<&str>, body: &[u8]) -> HttpAnswer {
+        let Some((model_id, operation)) = split_path(path) else {
+            return self.refuse(Failure::NotFound, None);
+        };
+        let Some(served) = self.models.get(&model_id) else {
+            let words = "The provided model identifier is invalid.";
+            return self.refuse(Failure::Validation, Some(words.to_owned()));
+        };
+        let incoming = match operation {
+            Operation::InvokeModel => wire::parse_request(served.family, body),
+            Operation::Converse => converse::parse_request(body),
+        };
+        match incoming {
+            Ok(incoming) => self.serve(&model_id, *served, operation, incoming, call),
+            Err(words) => self.refuse(Failure::Validation, Some(words)),
+        }
+    }
+
+    fn serve(
+        &self,
+        model_id: &str,
+        served: Served,
+        operation: Operation,
+        incoming: Incoming,
+        call: Option<&str>,
+    ) -> HttpAnswer {
+        let max_tokens = incoming.max_tokens.map_or_else(
+            || match operation {
+                Operation::InvokeModel => served
+                    .family
+                    .default_max_tokens()
+                    .unwrap_or(served.max_output),
+                Operation::Converse => served.max_output,
+            },
+            Tokens,
+        );
+        let (request, attempt, output) = call.and_then(read_call_header).map_or_else(
+            || {
+                (
+                    self.foreign.fetch_add(1, Ordering::Relaxed),
+                    1,
+                    DEFAULT_OUTPUT,
+                )
+            },
+            |(id, output)| (id.request, id.attempt, output),
+        );
+        let call = Call {
+            request,
+            attempt,
+            model: served.index,
+            input: estimate_tokens(incoming.text_chars),
+            max_tokens,
+            output,
+        };
+        let (arrived, reply) = {
+            let mut service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+            // Read under the lock, so that the service's time never goes back.
+            let now = self.clock.now();
+            (now, service.call(now, &call))
+        };
+        match reply {
+            Reply::Refused { at, failure } => HttpAnswer {
+                at,
+                ..self.refuse(failure, None)
+            },
+            Reply::Answered {
+                complete,
+                usage,
+                stop,
+                ..
+            } => {
+                let latency_ms = (complete - arrived)
+                    .as_millis()
+                    .try_into()
+                    .unwrap_or(u64::MAX);
+                let generated = Generated {
+                    text: &made_up(usage.output),
+                    usage,
+                    stop,
+                    model: model_id,
+                    id: &format!("bedload-{request}-{attempt}"),
+                };
+                let mut answer_headers = vec![(headers::REQUEST_ID, request_id(request, attempt))];
+                let body = match operation {
+                    Operation::Converse => converse::response_body(&generated, latency_ms),
+                    Operation::InvokeModel => {
+                        answer_headers.extend(usage_headers(usage, latency_ms));
+                        wire::response_body(served.family, &generated)
+                    }
+                };
+                HttpAnswer {
+                    status: 200,
+                    headers: answer_headers,
+                    body,
+                    at: complete,
+                }
+            }
+        }
+    }
+
+    /// An error in Bedrock's own shape, in `words` or in those that Bedrock uses for the failure.
+    fn refuse(&self, failure: Failure, words: Option<String>) -> HttpAnswer {
+        let Some(refusal) = error::for_failure(failure) else {
+            unreachable!("the stub refuses only as the service can");
+        };
+        let number = self.foreign.fetch_add(1, Ordering::Relaxed);
+        HttpAnswer {
+            status: refusal.status,
+            headers: vec![
+                (headers::REQUEST_ID, request_id(number, 0)),
+                (
+                    headers::ERROR_TYPE,
+                    error::error_type_header(refusal.exception),
+                ),
+            ],
+            body: error::error_body(words.as_deref().unwrap_or(&refusal.message)),
+            at: self.clock.now(),
+        }
+    }
+}
+
+/// The model id and the operation of `/model/{id}/{operation}`; the id is decoded after the path is
+/// split, since ids that are ARNs hold slashes.
+fn split_path(path: &str) -> Option<(String, Operation)> {
+    let mut parts = path.strip_prefix("/model/")?.split('/');
+    let id = percent_decode(parts.next()?)?;
+    let operation = match (parts.next()?, parts.next()) {
+        ("invoke", None) => Operation::InvokeModel,
+        ("converse", None) => Operation::Converse,
+        _ => return None,
+    };
+    Some((id, operation))
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digits = [bytes.next()?, bytes.next()?];
+            let digits = std::str::from_utf8(&digits).ok()?;
+            decoded.push(u8::from_str_radix(digits, 16).ok()?);
+        } else {
+            decoded.push(byte);
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+/// A request id of the form that AWS uses, made of the call's number.
+fn request_id(request: u64, attempt: u32) -> String {
+    let low = request & 0xFFFF_FFFF_FFFF;
+    format!("{attempt:08x}-bed1-4000-8000-{low:012x}")
+}
+
+fn usage_headers(usage: TokenUsage, latency_ms: u64) -> [(&'static str, String); 3] {
+    [
+        (headers::INPUT_TOKENS, usage.input.0.to_string()),
+        (headers::OUTPUT_TOKENS, usage.output.0.to_string()),
+        (headers::INVOCATION_LATENCY, latency_ms.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_decoded_after_the_path_is_split() {
+        let (id, operation) =
+            split_path("/model/arn%3Aaws%3Abedrock%3A%3A%3Afoundation-model%2Fx/invoke")
+                .expect("a path of bedrock-runtime");
+        assert_eq!(
+            (id.as_str(), operation),
+            (
+                "arn:aws:bedrock:::foundation-model/x",
+                Operation::InvokeModel
+            )
+        );
+        for path in [
+            "/",
+            "/model/x",
+            "/model/x/invoke/y",
+            "/model/%zz/invoke",
+            "/models/x/invoke",
+        ] {
+            assert_eq!(split_path(path), None, "{path}");
+        }
+    }
+}
