@@ -119,6 +119,7 @@ pub fn recorder(scenario: &Scenario, clock_offset: Duration) -> Recorder {
         duration: scenario.run.duration,
         clock_offset,
         streaming: false,
+        intervals: true,
     })
 }
 

@@ -1,0 +1,143 @@
+//! Values that are one of a few names: an API, a spacing, a family of models, a class of failures.
+//!
+//! Promises: a name that is not among them is answered with the nearest one that is, or with all.
+
+use schemars::{Schema, json_schema};
+
+use super::suggest::{closest, listed};
+use super::value::{Scalar, Value};
+use crate::catalogue::Family;
+use crate::outcome::Failure;
+
+/// The operation that is called, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ApiName {
+    InvokeModel,
+    Converse,
+    /// Known, but not supported: `InvokeModelWithResponseStream`.
+    InvokeModelStream,
+    /// Known, but not supported: `ConverseStream`.
+    ConverseStream,
+}
+
+/// How requests lie between one another, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SpacingName {
+    Even,
+    Poisson,
+}
+
+const SPACINGS: &[(&str, SpacingName)] =
+    &[("even", SpacingName::Even), ("poisson", SpacingName::Poisson)];
+
+const APIS: &[(&str, ApiName)] = &[
+    ("invoke-model", ApiName::InvokeModel),
+    ("converse", ApiName::Converse),
+    ("invoke-model-stream", ApiName::InvokeModelStream),
+    ("converse-stream", ApiName::ConverseStream),
+];
+
+const FAMILIES: &[(&str, Family)] = &[
+    ("claude", Family::Claude),
+    ("llama", Family::Llama),
+    ("titan", Family::Titan),
+    ("nova", Family::Nova),
+    ("command", Family::Command),
+    ("command-r", Family::CommandR),
+    ("jamba", Family::Jamba),
+    ("jurassic", Family::Jurassic),
+    ("mistral", Family::Mistral),
+    ("mistral-chat", Family::MistralChat),
+    ("deepseek", Family::DeepSeek),
+    ("openai", Family::OpenAi),
+];
+
+/// The choice with this name, or what to choose from.
+fn choose<T: Copy>(scalar: Scalar<'_>, choices: &[(&str, T)]) -> Result<T, String> {
+    let Scalar::Text(text) = scalar else { return Err(String::new()) };
+    if let Some(&(_, choice)) = choices.iter().find(|(name, _)| *name == text) {
+        return Ok(choice);
+    }
+    let names = || choices.iter().map(|&(name, _)| name);
+    Err(match closest(text, names()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("it is none of {}", listed(names())),
+    })
+}
+
+fn names_schema<T>(choices: &[(&str, T)]) -> Schema {
+    let names: Vec<&str> = choices.iter().map(|&(name, _)| name).collect();
+    json_schema!({ "enum": names })
+}
+
+impl Value for SpacingName {
+    const NOUN: &'static str = "a spacing";
+    const EXAMPLE: &'static str = "`\"even\"` or `\"poisson\"`";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
+        choose(scalar, SPACINGS)
+    }
+
+    fn schema() -> Schema {
+        names_schema(SPACINGS)
+    }
+}
+
+impl Value for ApiName {
+    const NOUN: &'static str = "an API";
+    const EXAMPLE: &'static str = "`\"invoke-model\"` or `\"converse\"`";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
+        choose(scalar, APIS)
+    }
+
+    fn schema() -> Schema {
+        // An editor should not offer what this version then rejects.
+        names_schema(&APIS[..2])
+    }
+}
+
+impl Value for Family {
+    const NOUN: &'static str = "a family of models";
+    const EXAMPLE: &'static str = "the family whose request bodies the model understands, such as `\"claude\"`";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
+        choose(scalar, FAMILIES)
+    }
+
+    fn schema() -> Schema {
+        names_schema(FAMILIES)
+    }
+}
+
+impl Value for Failure {
+    const NOUN: &'static str = "a class of failures";
+    const EXAMPLE: &'static str = "a class of failures such as `\"throttled_tokens\"` or `\"timeout\"`";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
+        choose(scalar, &failures())
+    }
+
+    fn schema() -> Schema {
+        names_schema(&failures())
+    }
+}
+
+fn failures() -> Vec<(&'static str, Failure)> {
+    Failure::ALL.iter().map(|&failure| (failure.name(), failure)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_name_is_answered_with_the_right_one() {
+        let spacing = |text| SpacingName::read(Scalar::Text(text));
+        assert_eq!(spacing("poisson"), Ok(SpacingName::Poisson));
+        assert_eq!(spacing("poison"), Err("did you mean `poisson`?".to_owned()));
+        assert_eq!(spacing("gamma"), Err("it is none of `even` and `poisson`".to_owned()));
+        assert_eq!(Failure::read(Scalar::Text("timeout")), Ok(Failure::Timeout));
+        assert_eq!(Family::read(Scalar::Integer(3)), Err(String::new()));
+    }
+}

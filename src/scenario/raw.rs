@@ -1,0 +1,375 @@
+//! The shape of a scenario file: which tables and keys there are, before anything is known of sense.
+//!
+//! Promises: every value keeps its place; the tables *are* the tags (`[arrivals.poisson]`), since
+//! tags inside a table would lose places; and the JSON schema is derived from these structs, so
+//! that editors, the check for unknown keys and the reader cannot drift apart. The comments here
+//! are what an editor shows.
+//!
+//! Deliberately not: defaults and rules. Whatever may be left out is an `Option`, also where
+//! `check` then asks for it, so that one missing key hides no other problem.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::choice::{ApiName, SpacingName};
+use super::raw_distribution::{Count, RawDistribution, Time};
+use super::value::{Bound, Field, List, Placed};
+use crate::catalogue::Family;
+use crate::outcome::Failure;
+use crate::units::{Rate, Share, Usd};
+
+
+/// A load test or a plan for Amazon Bedrock.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "bedload scenario")]
+pub(super) struct RawScenario {
+    /// Names the folder of results: letters, digits, `-`, `_` and `.`.
+    #[schemars(required)]
+    pub name: Option<Field<String>>,
+    /// What the scenario is about, in a sentence.
+    pub about: Option<Field<String>>,
+    /// What all randomness is made from; 1 unless given.
+    pub seed: Option<Field<u64>>,
+    /// Where requests go; the local stub unless given.
+    pub target: Option<Placed<RawTarget>>,
+    /// How long and how much.
+    pub run: Option<Placed<RawRun>>,
+    /// When requests are due: exactly one process.
+    #[schemars(required)]
+    pub arrivals: Option<Placed<RawArrivals>>,
+    /// The models, each under a name that prompts refer to.
+    #[schemars(required)]
+    pub model: Option<Placed<BTreeMap<String, Placed<RawModel>>>>,
+    /// What this client does about the quota; without this table it does nothing.
+    pub limiter: Option<Placed<RawLimiter>>,
+    /// When failed attempts are followed by others; never unless given.
+    pub retry: Option<Placed<RawRetry>>,
+    /// The prompt classes that requests are drawn from.
+    #[schemars(required)]
+    pub prompt: Option<List<Placed<RawPrompt>>>,
+    /// How the stub and the simulator behave.
+    pub service: Option<Placed<RawService>>,
+    /// Pass marks; a run that misses one exits 1.
+    pub expect: Option<List<Placed<RawExpect>>>,
+}
+
+/// Where requests go.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum RawTarget {
+    /// The simulator, in virtual time.
+    Sim(Placed<RawNothing>),
+    /// The local look-alike of Bedrock.
+    Stub(Placed<RawNothing>),
+    /// Amazon Bedrock itself.
+    Bedrock(Placed<RawBedrock>),
+}
+
+/// A table without keys.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawNothing {}
+
+/// How Amazon Bedrock is reached.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBedrock {
+    /// The AWS Region; the SDK's default unless given.
+    pub region: Option<Field<String>>,
+    /// The profile in the AWS configuration; the SDK's default unless given.
+    pub profile: Option<Field<String>>,
+    /// Another address for the service, such as a VPC endpoint.
+    pub endpoint_url: Option<Field<String>>,
+}
+
+/// How long and how much.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRun {
+    /// How long requests go on becoming due; a trace's own length and a second unless given.
+    pub duration: Option<Field<Duration>>,
+    /// How long the run waits afterwards for what is queued or under way; "30s" unless given.
+    pub drain: Option<Field<Duration>>,
+    /// The longest wait for one answer; "60s" unless given.
+    pub request_timeout: Option<Field<Duration>>,
+    /// The most requests that become due.
+    pub max_requests: Option<Field<u64>>,
+    /// The most requests under way at a time; 10,000 unless given.
+    pub max_in_flight: Option<Field<u32>>,
+    /// The most requests waiting for quota at a time; 100,000 unless given.
+    pub max_queue: Option<Field<u32>>,
+    /// The most money to be spent; a run against Bedrock needs it or `--yes`.
+    pub max_cost: Option<Field<Usd>>,
+    /// The largest share of attempts that may be throttled for the run to pass; "1%" unless given.
+    pub max_throttled: Option<Field<Share>>,
+    /// Whether a row is written for each request; true unless given.
+    pub request_rows: Option<Field<bool>>,
+}
+
+/// When requests are due.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum RawArrivals {
+    /// Evenly.
+    Constant(Placed<RawConstant>),
+    /// As in a Poisson process.
+    Poisson(Placed<RawPoisson>),
+    /// With gamma-distributed gaps: bursts.
+    Gamma(Placed<RawGamma>),
+    /// From one rate to another in a straight line.
+    Ramp(Placed<RawRamp>),
+    /// One rate after another.
+    Steps(Placed<RawSteps>),
+    /// A rate that swings about its mean.
+    Sine(Placed<RawSine>),
+    /// Workers that wait for their answers.
+    ClosedLoop(Placed<RawClosedLoop>),
+    /// As recorded.
+    Trace(Placed<RawTrace>),
+}
+
+/// Evenly spaced requests.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawConstant {
+    /// Requests per second, minute or hour.
+    #[schemars(required)]
+    pub rate: Option<Field<Rate>>,
+}
+
+/// Requests that come independently of one another.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPoisson {
+    /// Requests per second, minute or hour, on average.
+    #[schemars(required)]
+    pub rate: Option<Field<Rate>>,
+}
+
+/// Requests that come in bursts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGamma {
+    /// Requests per second, minute or hour, on average.
+    #[schemars(required)]
+    pub rate: Option<Field<Rate>>,
+    /// Standard deviation of the gaps over their mean: 1 is Poisson, 4 is bursty.
+    #[schemars(required)]
+    pub cv: Option<Field<f64>>,
+}
+
+/// A rate that changes in a straight line.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRamp {
+    /// The rate at the start.
+    #[schemars(required)]
+    pub from: Option<Field<Rate>>,
+    /// The rate at the end.
+    #[schemars(required)]
+    pub to: Option<Field<Rate>>,
+    /// How long it takes.
+    #[schemars(required)]
+    pub over: Option<Field<Duration>>,
+    /// How requests lie between one another; "even" unless given.
+    pub spacing: Option<Field<SpacingName>>,
+}
+
+/// One rate after another.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSteps {
+    /// The rates; the last one goes on.
+    #[schemars(required)]
+    pub steps: Option<List<Placed<RawStep>>>,
+    /// How requests lie between one another; "even" unless given.
+    pub spacing: Option<Field<SpacingName>>,
+}
+
+/// One rate for some time.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawStep {
+    /// Requests per second, minute or hour.
+    #[schemars(required)]
+    pub rate: Option<Field<Rate>>,
+    /// How long it lasts.
+    #[schemars(required)]
+    pub lasts: Option<Field<Duration>>,
+}
+
+/// A rate that swings about its mean.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSine {
+    /// The mean rate.
+    #[schemars(required)]
+    pub mean: Option<Field<Rate>>,
+    /// How far it swings to either side; not above the mean.
+    #[schemars(required)]
+    pub amplitude: Option<Field<Rate>>,
+    /// The time of one swing.
+    #[schemars(required)]
+    pub period: Option<Field<Duration>>,
+    /// How requests lie between one another; "even" unless given.
+    pub spacing: Option<Field<SpacingName>>,
+}
+
+/// Workers that wait for their answers: how much they send depends on how fast those come.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawClosedLoop {
+    /// How many there are.
+    #[schemars(required)]
+    pub workers: Option<Field<u32>>,
+    /// How long each waits between an answer and its next request; "0s" unless given.
+    pub think: Option<Placed<RawDistribution<Time>>>,
+}
+
+/// A recording.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTrace {
+    /// A CSV file with the columns `TIMESTAMP,ContextTokens,GeneratedTokens`, from here.
+    #[schemars(required)]
+    pub path: Option<Field<String>>,
+    /// How many times faster than recorded; 1 unless given.
+    pub speed: Option<Field<f64>>,
+}
+
+/// A model and what the account may use of it.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawModel {
+    /// The id of a model or an inference profile, or its ARN.
+    #[schemars(required)]
+    pub id: Option<Field<String>>,
+    /// The operation that is called; "invoke-model" unless given.
+    pub api: Option<Field<ApiName>>,
+    /// The shape of its `InvokeModel` bodies, where the catalogue does not know it.
+    pub family: Option<Field<Family>>,
+    /// How many tokens of quota one output token costs, where the catalogue does not know it.
+    pub burndown: Option<Field<u32>>,
+    /// The largest context in tokens, where the catalogue does not know it.
+    pub context: Option<Field<u64>>,
+    /// The largest `max_tokens`, where the catalogue does not know it.
+    pub max_output: Option<Field<u64>>,
+    /// What the account has: the stub enforces it, the plan plans for it.
+    pub quota: Option<Placed<RawQuota>>,
+}
+
+/// An account's quota of one model.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawQuota {
+    /// Requests per minute.
+    pub rpm: Option<Field<u64>>,
+    /// Tokens per minute, input and output together.
+    pub tpm: Option<Field<u64>>,
+    /// Tokens per day.
+    pub tpd: Option<Field<u64>>,
+}
+
+/// What this client does about the quota.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimiter {
+    /// Whether it does anything; true unless given.
+    pub enabled: Option<Field<bool>>,
+    /// Requests per minute; each model's quota unless given.
+    pub rpm: Option<Field<u64>>,
+    /// Tokens per minute; each model's quota unless given.
+    pub tpm: Option<Field<u64>>,
+    /// Tokens per day; each model's quota unless given.
+    pub tpd: Option<Field<u64>>,
+    /// How much unused quota can be saved up, as time at the full rate; "10s" unless given.
+    pub burst: Option<Field<Duration>>,
+    /// The share of the quota that is left alone; "0%" unless given.
+    pub headroom: Option<Field<Share>>,
+    /// How full the buckets are at the start; "100%" unless given.
+    pub initial_fill: Option<Field<Share>>,
+    /// Whether requests wait for quota (true, unless given) or are dropped at once.
+    pub wait_for_quota: Option<Field<bool>>,
+    /// The longest a request waits for quota; "30s" unless given.
+    pub quota_timeout: Option<Field<Duration>>,
+    /// The most attempts under way at a time; not bounded unless given.
+    pub max_in_flight: Option<Field<u32>>,
+}
+
+/// When failed attempts are followed by others.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRetry {
+    /// Attempts for each request, the first included; 1 unless given, which never retries.
+    pub max_attempts: Option<Field<u32>>,
+    /// The longest wait before the second attempt, doubled for each after it; "500ms" unless given.
+    pub base: Option<Field<Duration>>,
+    /// The longest wait before any attempt; "20s" unless given.
+    pub cap: Option<Field<Duration>>,
+    /// Whether waits are drawn evenly from zero to their bound; true unless given.
+    pub jitter: Option<Field<bool>>,
+    /// Failures that are tried again; all that may pass, such as throttles, unless given.
+    pub on: Option<List<Field<Failure>>>,
+}
+
+/// A class of prompts.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrompt {
+    /// Its name in reports: letters, digits, `-`, `_` and `.`.
+    #[schemars(required)]
+    pub name: Option<Field<String>>,
+    /// How often it is chosen, against the sum of all weights; 1 unless given.
+    pub weight: Option<Field<f64>>,
+    /// The name of its model; needed where there are several.
+    pub model: Option<Field<String>>,
+    /// Its words. Either these or `input_tokens`.
+    pub text: Option<Field<String>>,
+    /// The length of made-up words, everything included. Either this or `text`.
+    pub input_tokens: Option<Placed<RawDistribution<Count>>>,
+    /// The system prompt.
+    pub system: Option<Field<String>>,
+    /// The most output tokens; they are reserved from the quota when the request starts.
+    pub max_tokens: Option<Field<u64>>,
+    /// Sampling temperature, 0 to 1.
+    pub temperature: Option<Field<f64>>,
+    /// Nucleus sampling, 0 to 1.
+    pub top_p: Option<Field<f64>>,
+    /// Texts that end the answer.
+    pub stop: Option<List<Field<String>>>,
+    /// The output tokens that stub and simulator generate; 200, or `max_tokens` if less, unless given.
+    pub output_tokens: Option<Placed<RawDistribution<Count>>>,
+}
+
+/// How the stub and the simulator behave.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawService {
+    /// From a request's arrival to its first token; median 700 ms and p95 1.4 s unless given.
+    pub first_token: Option<Placed<RawDistribution<Time>>>,
+    /// Output tokens generated per second; "60/s" unless given.
+    pub output_rate: Option<Field<Rate>>,
+    /// How long a refusal takes to answer; "15ms" unless given.
+    pub refusal: Option<Field<Duration>>,
+    /// How much quota the service holds at most, as time at the full rate; "60s" unless given.
+    pub quota_capacity: Option<Field<Duration>>,
+    /// How full the service's quota is at the start; "100%" unless given.
+    pub quota_initial_fill: Option<Field<Share>>,
+}
+
+/// A pass mark.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawExpect {
+    /// What is looked at, such as `latency.p99` or `throttle_share`.
+    #[schemars(required)]
+    pub metric: Option<Field<String>>,
+    /// The largest value that passes.
+    pub at_most: Option<Field<Bound>>,
+    /// The smallest value that passes.
+    pub at_least: Option<Field<Bound>>,
+}
