@@ -15,3 +15,6 @@ mod words;
 
 pub use style::Style;
 pub use summary::summary;
+
+#[cfg(test)]
+mod tests;

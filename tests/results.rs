@@ -18,7 +18,6 @@ use bedload::results::{
 };
 use bedload::time::Instant;
 use bedload::units::{TokenUsage, Tokens};
-use proptest::prelude::*;
 
 const STAMP: &str = "20261123T221500Z";
 const TEXT: &str = "name = \"desk\"\r\n# odd bytes stay: é\n";
@@ -28,7 +27,11 @@ fn settings() -> Settings {
         name: name.to_owned(),
         id: "us.anthropic.claude-sonnet-4-5-20250929-v1:0".to_owned(),
         api: "invoke-model".to_owned(),
-        quota: Quota { rpm: Some(60), tpm: Some(100_000), tpd: None },
+        quota: Quota {
+            rpm: Some(60),
+            tpm: Some(100_000),
+            tpd: None,
+        },
         burndown: 5,
         price: None,
         limiter: None,
@@ -41,8 +44,14 @@ fn settings() -> Settings {
         request_rows: true,
         models: vec![model("sonnet"), model("comma, \"quote\"")],
         classes: vec![
-            ClassSettings { name: "explain".to_owned(), model: 0 },
-            ClassSettings { name: "summarise".to_owned(), model: 1 },
+            ClassSettings {
+                name: "explain".to_owned(),
+                model: 0,
+            },
+            ClassSettings {
+                name: "summarise".to_owned(),
+                model: 1,
+            },
         ],
     }
 }
@@ -58,7 +67,12 @@ fn header() -> RunHeader {
 }
 
 fn ending(state: RunState) -> Ending {
-    Ending { state, measured: None, verdicts: Vec::new(), error: None }
+    Ending {
+        state,
+        measured: None,
+        verdicts: Vec::new(),
+        error: None,
+    }
 }
 
 fn create(root: &Path) -> RunWriter {
@@ -84,7 +98,11 @@ fn completed(id: u64) -> RequestRecord {
         attempts: 1,
         input_estimate: Tokens(100),
         reserved: Tokens(600),
-        usage: TokenUsage { input: Tokens(101), output: Tokens(40), ..TokenUsage::default() },
+        usage: TokenUsage {
+            input: Tokens(101),
+            output: Tokens(40),
+            ..TokenUsage::default()
+        },
         settled: Tokens(301),
         earlier: Vec::new(),
     }
@@ -125,15 +143,47 @@ fn dropped(id: u64) -> RequestRecord {
 /// What a recorder is told of a request while the run goes on.
 fn events(record: &RequestRecord) -> Vec<(Instant, Event)> {
     let (class, model, reserved) = (record.class, record.model, record.reserved);
-    let sent = |at| (at, Event::Sent { at, class, model, reserved });
-    let ended = |at, settled, usage, failure| {
-        (at, Event::Ended { at, class, model, reserved, settled, usage, failure })
+    let sent = |at| {
+        (
+            at,
+            Event::Sent {
+                at,
+                class,
+                model,
+                reserved,
+            },
+        )
     };
-    let mut events = vec![(record.due, Event::Due { at: record.due, class })];
+    let ended = |at, settled, usage, failure| {
+        (
+            at,
+            Event::Ended {
+                at,
+                class,
+                model,
+                reserved,
+                settled,
+                usage,
+                failure,
+            },
+        )
+    };
+    let mut events = vec![(
+        record.due,
+        Event::Due {
+            at: record.due,
+            class,
+        },
+    )];
     for early in &record.earlier {
         events.push(sent(early.sent));
         let nothing = TokenUsage::default();
-        events.push(ended(early.finished, Tokens::ZERO, nothing, Some(early.failure)));
+        events.push(ended(
+            early.finished,
+            Tokens::ZERO,
+            nothing,
+            Some(early.failure),
+        ));
     }
     if let Some(at) = record.last_admitted {
         events.push(sent(at));
@@ -141,7 +191,12 @@ fn events(record: &RequestRecord) -> Vec<(Instant, Event)> {
             Outcome::Failed(failure) => Some(failure),
             _ => None,
         };
-        events.push(ended(record.finished, record.settled, record.usage, failure));
+        events.push(ended(
+            record.finished,
+            record.settled,
+            record.usage,
+            failure,
+        ));
     }
     events.push((record.finished, Event::Finished(record.clone())));
     events
@@ -181,7 +236,12 @@ fn write_run(root: &Path, records: &[RequestRecord], state: RunState) -> PathBuf
         reason: None,
     }];
     writer
-        .finish(Ending { state, measured: Some(measured), verdicts, error: None })
+        .finish(Ending {
+            state,
+            measured: Some(measured),
+            verdicts,
+            error: None,
+        })
         .unwrap();
     dir
 }
@@ -206,7 +266,10 @@ fn a_run_that_has_just_begun_says_that_it_goes_on_and_holds_its_scenario_byte_fo
     let root = tempfile::tempdir().unwrap();
     let writer = create(root.path());
     assert_eq!(writer.dir(), root.path().join("desk").join(STAMP));
-    assert_eq!(fs::read(writer.dir().join(SCENARIO_FILE)).unwrap(), TEXT.as_bytes());
+    assert_eq!(
+        fs::read(writer.dir().join(SCENARIO_FILE)).unwrap(),
+        TEXT.as_bytes()
+    );
     let run = Run::open(writer.dir()).unwrap();
     assert_eq!(run.file.state, RunState::Running);
     assert_eq!(run.file.measured, None);
@@ -233,8 +296,13 @@ fn no_run_overwrites_another_and_the_newest_is_found() {
 fn names_that_would_leave_the_folder_of_reports_are_refused() {
     let root = tempfile::tempdir().unwrap();
     for name in ["", ".", "..", "a/b", "a b", "../desk"] {
-        let error = RunWriter::create(root.path(), name, STAMP, TEXT, header()).err().unwrap();
-        assert!(matches!(error, ResultsError::Name { .. }), "{name}: {error}");
+        let error = RunWriter::create(root.path(), name, STAMP, TEXT, header())
+            .err()
+            .unwrap();
+        assert!(
+            matches!(error, ResultsError::Name { .. }),
+            "{name}: {error}"
+        );
     }
     assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
 }
@@ -256,7 +324,12 @@ fn a_complete_run_opens_as_it_was_written() {
 #[test]
 fn a_killed_run_is_measured_again_from_its_rows() {
     let root = tempfile::tempdir().unwrap();
-    let whole = Run::open(&write_run(root.path(), &mixed_records(), RunState::Complete)).unwrap();
+    let whole = Run::open(&write_run(
+        root.path(),
+        &mixed_records(),
+        RunState::Complete,
+    ))
+    .unwrap();
     let killed = write_run(root.path(), &mixed_records(), RunState::Running);
     let rows_file = killed.join(REQUESTS_FILE);
     let opened = Run::open(&killed).unwrap();
@@ -274,18 +347,30 @@ fn a_row_that_is_no_row_is_named_by_file_and_line() {
     let root = tempfile::tempdir().unwrap();
     let dir = write_run(root.path(), &mixed_records(), RunState::Running);
     let path = dir.join(REQUESTS_FILE);
-    let spoiled = fs::read_to_string(&path).unwrap().replacen(",completed,", ",compleated,", 1);
+    let spoiled = fs::read_to_string(&path)
+        .unwrap()
+        .replacen(",completed,", ",compleated,", 1);
     fs::write(&path, spoiled).unwrap();
     let error = Run::open(&dir).unwrap_err().to_string();
-    assert!(error.contains("requests.csv`, line 2: `compleated`"), "{error}");
+    assert!(
+        error.contains("requests.csv`, line 2: `compleated`"),
+        "{error}"
+    );
 }
 
 #[test]
 fn the_same_run_writes_the_same_bytes() {
     let roots = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
-    let [left, right] =
-        roots.each_ref().map(|root| write_run(root.path(), &mixed_records(), RunState::Complete));
-    for name in [RUN_FILE, REQUESTS_FILE, INTERVALS_FILE, HISTOGRAMS_FILE, SCENARIO_FILE] {
+    let [left, right] = roots
+        .each_ref()
+        .map(|root| write_run(root.path(), &mixed_records(), RunState::Complete));
+    for name in [
+        RUN_FILE,
+        REQUESTS_FILE,
+        INTERVALS_FILE,
+        HISTOGRAMS_FILE,
+        SCENARIO_FILE,
+    ] {
         let same = fs::read(left.join(name)).unwrap() == fs::read(right.join(name)).unwrap();
         assert!(same, "{name} differs");
     }
@@ -298,7 +383,11 @@ fn the_logged_histograms_add_up_to_what_the_run_measured() {
     let run = Run::open(&dir).unwrap();
     let measured = run.file.measured.unwrap();
     let logged = read_histograms(&dir).unwrap();
-    assert!(logged.iter().any(|found| found.start == Instant::from_secs(5)));
+    assert!(
+        logged
+            .iter()
+            .any(|found| found.start == Instant::from_secs(5))
+    );
     for class in &measured.classes {
         let tag = format!("latency.{}", class.name);
         let samples: u64 = logged
@@ -335,7 +424,9 @@ fn a_histogram_comes_back_from_the_log_as_it_was() {
     assert_eq!(logged[0].tag, "service_time.summarise");
     assert_eq!(logged[0].start, Instant::from_secs(5));
     assert_eq!(logged[0].length.as_millis(), 2_250);
-    let written = histograms.get(bedload::expect::Timing::ServiceTime).unwrap();
+    let written = histograms
+        .get(bedload::expect::Timing::ServiceTime)
+        .unwrap();
     assert_eq!(&logged[0].histogram, written);
 }
 
@@ -349,7 +440,9 @@ fn interval_rows_add_up_to_the_totals() {
     let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
     let sum = |name: &str| -> u64 {
         let column = header.iter().position(|cell| cell == name).unwrap();
-        rows.iter().map(|row| row[column].parse::<u64>().unwrap()).sum()
+        rows.iter()
+            .map(|row| row[column].parse::<u64>().unwrap())
+            .sum()
     };
     assert_eq!(sum("due"), counts.intended);
     assert_eq!(sum("completed"), counts.completed);
@@ -381,9 +474,16 @@ fn a_later_schema_is_refused_and_later_fields_are_not() {
     fs::write(&path, richer).unwrap();
     assert_eq!(Run::open(&dir).unwrap(), before);
 
-    fs::write(&path, r#"{ "schema_version": 2, "state": { "unheard": "of" } }"#).unwrap();
+    fs::write(
+        &path,
+        r#"{ "schema_version": 2, "state": { "unheard": "of" } }"#,
+    )
+    .unwrap();
     let error = Run::open(&dir).unwrap_err().to_string();
-    assert!(error.ends_with("reads up to 1: read it with a newer bedload"), "{error}");
+    assert!(
+        error.ends_with("reads up to 1: read it with a newer bedload"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -391,11 +491,16 @@ fn what_is_no_run_is_said_to_be_none() {
     let root = tempfile::tempdir().unwrap();
     let error = Run::open(root.path()).unwrap_err();
     assert!(matches!(error, ResultsError::NotARun { .. }), "{error}");
-    let missing = Run::open(&root.path().join("nowhere")).unwrap_err().to_string();
+    let missing = Run::open(&root.path().join("nowhere"))
+        .unwrap_err()
+        .to_string();
     assert!(missing.starts_with("cannot read `"), "{missing}");
     fs::write(root.path().join(RUN_FILE), "{ not json").unwrap();
     let broken = Run::open(root.path()).unwrap_err();
-    assert!(matches!(broken, ResultsError::Malformed { line: 1, .. }), "{broken}");
+    assert!(
+        matches!(broken, ResultsError::Malformed { line: 1, .. }),
+        "{broken}"
+    );
 }
 
 #[test]
@@ -408,8 +513,10 @@ fn run_json_is_what_its_schema_says() {
         let text = fs::read_to_string(dir.join(RUN_FILE)).unwrap();
         assert!(text.ends_with("}\n"));
         let instance = serde_json::from_str(&text).unwrap();
-        let errors: Vec<String> =
-            validator.iter_errors(&instance).map(|error| error.to_string()).collect();
+        let errors: Vec<String> = validator
+            .iter_errors(&instance)
+            .map(|error| error.to_string())
+            .collect();
         assert_eq!(errors, Vec::<String>::new());
     }
     assert!(!validator.is_valid(&serde_json::json!({ "schema_version": "one" })));
@@ -423,112 +530,4 @@ fn the_schema_that_is_checked_in_is_fresh() {
         checked_in == json_schema(),
         "schema/run.json is stale: run `cargo run -- schema run > schema/run.json`"
     );
-}
-
-fn instants() -> impl Strategy<Value = Option<Instant>> {
-    proptest::option::of(any::<u64>().prop_map(Instant::from_nanos))
-}
-
-fn outcomes() -> impl Strategy<Value = Outcome> {
-    prop_oneof![
-        Just(Outcome::Completed),
-        Just(Outcome::Cancelled),
-        proptest::sample::select(Failure::ALL).prop_map(Outcome::Failed),
-        proptest::sample::select(DropReason::ALL).prop_map(Outcome::Dropped),
-    ]
-}
-
-prop_compose! {
-    fn records()(
-        (id, class, attempts) in (any::<u64>(), 0..2_u16, any::<u32>()),
-        due in any::<u64>().prop_map(Instant::from_nanos),
-        finished in any::<u64>().prop_map(Instant::from_nanos),
-        (admitted, last_admitted, sent, first_token) in
-            (instants(), instants(), instants(), instants()),
-        outcome in outcomes(),
-        message in proptest::option::of("[ -~é…\",]{1,80}"),
-        tokens in any::<[u64; 7]>(),
-        earlier in proptest::collection::vec(
-            (any::<u64>(), any::<u64>(), proptest::sample::select(Failure::ALL)),
-            0..4,
-        ),
-    ) -> RequestRecord {
-        let [input_estimate, reserved, input, output, cache_read, cache_write, settled] =
-            tokens.map(Tokens);
-        RequestRecord {
-            id,
-            class: ClassIndex(class),
-            model: ModelIndex(class),
-            due,
-            admitted,
-            last_admitted,
-            sent,
-            first_token,
-            finished,
-            outcome,
-            message: message.map(String::into_boxed_str),
-            attempts,
-            input_estimate,
-            reserved,
-            usage: TokenUsage { input, output, cache_read, cache_write },
-            settled,
-            earlier: earlier
-                .into_iter()
-                .map(|(sent, finished, failure)| EarlierAttempt {
-                    sent: Instant::from_nanos(sent),
-                    finished: Instant::from_nanos(finished),
-                    failure,
-                })
-                .collect(),
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn every_record_comes_back_as_it_was(written in proptest::collection::vec(records(), 0..8)) {
-        let root = tempfile::tempdir().unwrap();
-        let mut writer = create(root.path());
-        for record in &written {
-            writer.record(record);
-        }
-        writer.flush().unwrap();
-        prop_assert_eq!(read_rows(writer.dir()), written);
-    }
-
-    #[test]
-    fn a_file_cut_off_anywhere_loses_its_last_line_at_most(cut in 0_usize..4_000) {
-        let root = tempfile::tempdir().unwrap();
-        let mut writer = create(root.path());
-        for record in &mixed_records() {
-            writer.record(record);
-        }
-        writer.flush().unwrap();
-        let path = writer.dir().join(REQUESTS_FILE);
-        let bytes = fs::read(&path).unwrap();
-        let kept = &bytes[..bytes.len() - cut.min(bytes.len() - 300)];
-        fs::write(&path, kept).unwrap();
-        let rows = RequestRows::open(writer.dir(), &settings()).unwrap();
-        prop_assert_eq!(rows.torn_line(), !kept.ends_with(b"\n"));
-        let whole_lines = kept.iter().filter(|&&byte| byte == b'\n').count();
-        prop_assert_eq!(rows.map(Result::unwrap).count(), whole_lines - 1);
-    }
-}
-
-#[test]
-fn a_message_stays_on_one_line_and_within_bounds() {
-    let root = tempfile::tempdir().unwrap();
-    let mut writer = create(root.path());
-    let message = format!("first\r\n\u{1b}[31msecond \u{9b}{}", "é".repeat(1_000));
-    writer.record(&RequestRecord {
-        message: Some(message.into()),
-        ..retried_and_failed(3)
-    });
-    writer.flush().unwrap();
-    let [row] = &read_rows(writer.dir())[..] else { panic!("one row was written") };
-    let read = row.message.as_deref().unwrap();
-    assert!(read.starts_with("first   [31msecond  é"), "{read}");
-    assert!(read.len() <= 400 && read.ends_with('é'));
 }

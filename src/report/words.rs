@@ -15,7 +15,7 @@ pub(super) fn counted(value: u64, thing: &str) -> String {
     format!("{} {thing}{ending}", count(value))
 }
 
-/// A length of time: `45 µs`, `312 ms`, `1.24 s`, `2 min 5 s`, `1 h 3 min`.
+/// A length of time: `45 µs`, `312 ms`, `1.24 s`, `60 s`, `2 min 5 s`, `1 h 3 min`.
 pub(super) fn length(nanos: u64) -> String {
     let value = nanos as f64;
     // Each unit ends where its number would be rounded up to the next one's 1.
@@ -24,7 +24,7 @@ pub(super) fn length(nanos: u64) -> String {
         1..1_000 => format!("{nanos} ns"),
         1_000..999_500 => format!("{} µs", significant(value / 1e3)),
         999_500..999_500_000 => format!("{} ms", significant(value / 1e6)),
-        999_500_000..59_950_000_000 => format!("{} s", significant(value / 1e9)),
+        999_500_000..119_500_000_000 => format!("{} s", significant(value / 1e9)),
         _ => whole_length((value / 1e9).round() as u64),
     }
 }
@@ -92,8 +92,9 @@ mod tests {
             312_000_000,
             999_600_000,
             1_240_000_000,
-            59_949_000_000,
-            59_960_000_000,
+            60_000_000_000,
+            119_499_000_000,
+            119_500_000_000,
             125_000_000_000,
             3_600_000_000_000,
             3_780_000_000_000,
@@ -110,8 +111,9 @@ mod tests {
                 "312 ms",
                 "1 s",
                 "1.24 s",
-                "59.9 s",
-                "1 min",
+                "60 s",
+                "119 s",
+                "2 min",
                 "2 min 5 s",
                 "1 h",
                 "1 h 3 min",

@@ -70,72 +70,56 @@ pub(super) fn measure_rows(
     }
     let rows = RequestRows::open(dir, settings)?;
     note.torn_line = rows.torn_line();
-    let mut happened = Vec::new();
-    for record in rows {
-        note.rows += 1;
-        events_of(record?, &mut happened);
-    }
-    if note.rows == 0 {
-        return Ok((None, note));
-    }
-    // Stable, so that what happened to a request at one instant stays in its order.
-    happened.sort_by_key(|(at, _)| *at);
-    let mut recorder = Recorder::new(settings.recorder(false));
-    let mut last = Instant::ZERO;
-    for (at, event) in &happened {
-        recorder.observe(event);
-        last = *at;
-    }
-    let (measured, _) = recorder.finish(last);
-    Ok((Some(measured), note))
+    let records: Vec<RequestRecord> = rows.collect::<Result<_, _>>()?;
+    note.rows = records.len() as u64;
+    let measured = (!records.is_empty()).then(|| measure(&records, settings));
+    Ok((measured, note))
 }
 
-/// Adds what happened to one request, with the instants at which it did.
-fn events_of(record: RequestRecord, happened: &mut Vec<(Instant, Event)>) {
-    let sent = |at| Event::Sent {
-        at,
-        class: record.class,
-        model: record.model,
-        reserved: record.reserved,
-    };
-    let ended = |at, settled, usage, failure: Option<Failure>| Event::Ended {
-        at,
-        class: record.class,
-        model: record.model,
-        reserved: record.reserved,
-        settled,
-        usage,
-        failure,
-    };
-    happened.push((
-        record.due,
-        Event::Due {
-            at: record.due,
-            class: record.class,
-        },
-    ));
-    let ended_in_last = record.attempts as usize > record.earlier.len();
-    for (place, attempt) in record.earlier.iter().enumerate() {
-        // When the last attempt was never made, the one before it carries the request's tokens.
-        let carries = !ended_in_last && place + 1 == record.earlier.len();
-        let (settled, usage) = if carries {
-            (record.settled, record.usage)
-        } else {
-            (Tokens::ZERO, TokenUsage::default())
-        };
-        happened.push((attempt.sent, sent(attempt.sent)));
-        let failure = Some(attempt.failure);
-        happened.push((
-            attempt.finished,
-            ended(attempt.finished, settled, usage, failure),
-        ));
+fn measure(records: &[RequestRecord], settings: &Settings) -> Measured {
+    let mut steps = Vec::with_capacity(4 * records.len());
+    for (place, record) in records.iter().enumerate() {
+        push_steps(record, |at, step| steps.push((at, place, step)));
     }
-    if ended_in_last {
-        let at = record
-            .last_admitted
-            .or(record.sent)
-            .unwrap_or(record.finished);
-        happened.push((at, sent(at)));
+    // Stable, so that what happened to a request at one instant stays in its order.
+    steps.sort_by_key(|&(at, ..)| at);
+    let mut recorder = Recorder::new(settings.recorder(false));
+    for &(at, place, step) in &steps {
+        recorder.observe(&event(&records[place], at, step));
+    }
+    let end = steps.last().map_or(Instant::ZERO, |&(at, ..)| at);
+    recorder.finish(end).0
+}
+
+/// Something that happened to a request. Steps are sorted in place of events, which are ten times
+/// as large.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Due,
+    Sent,
+    /// An attempt ended; `carries` if it is the request's last, which has the tokens of all.
+    Ended {
+        failure: Option<Failure>,
+        carries: bool,
+    },
+    Finished,
+}
+
+/// What happened to one request, in order.
+fn push_steps(record: &RequestRecord, mut push: impl FnMut(Instant, Step)) {
+    push(record.due, Step::Due);
+    let last_was_made = record.attempts as usize > record.earlier.len();
+    for (place, attempt) in record.earlier.iter().enumerate() {
+        push(attempt.sent, Step::Sent);
+        let ended = Step::Ended {
+            failure: Some(attempt.failure),
+            carries: !last_was_made && place + 1 == record.earlier.len(),
+        };
+        push(attempt.finished, ended);
+    }
+    if last_was_made {
+        let admitted = record.last_admitted.or(record.sent);
+        push(admitted.unwrap_or(record.finished), Step::Sent);
         let failure = match record.outcome {
             Outcome::Failed(failure) => Some(Some(failure)),
             Outcome::Completed => Some(None),
@@ -143,9 +127,39 @@ fn events_of(record: RequestRecord, happened: &mut Vec<(Instant, Event)>) {
             Outcome::Cancelled | Outcome::Dropped(_) => None,
         };
         if let Some(failure) = failure {
-            let at = record.finished;
-            happened.push((at, ended(at, record.settled, record.usage, failure)));
+            let carries = true;
+            push(record.finished, Step::Ended { failure, carries });
         }
     }
-    happened.push((record.finished, Event::Finished(record)));
+    push(record.finished, Step::Finished);
+}
+
+fn event(record: &RequestRecord, at: Instant, step: Step) -> Event {
+    let (class, model, reserved) = (record.class, record.model, record.reserved);
+    match step {
+        Step::Due => Event::Due { at, class },
+        Step::Sent => Event::Sent {
+            at,
+            class,
+            model,
+            reserved,
+        },
+        Step::Ended { failure, carries } => {
+            let (settled, usage) = if carries {
+                (record.settled, record.usage)
+            } else {
+                (Tokens::ZERO, TokenUsage::default())
+            };
+            Event::Ended {
+                at,
+                class,
+                model,
+                reserved,
+                settled,
+                usage,
+                failure,
+            }
+        }
+        Step::Finished => Event::Finished(record.clone()),
+    }
 }

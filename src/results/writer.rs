@@ -234,3 +234,55 @@ fn started_at(file: &RunFile) -> Option<SystemTime> {
     let started: jiff::Timestamp = file.started.as_deref()?.parse().ok()?;
     SystemTime::try_from(started).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `/dev/full` refuses every write as a full disk does.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_that_fills_up_stops_neither_the_run_nor_its_totals() {
+        let root = tempfile::tempdir().unwrap();
+        let header = RunHeader {
+            target: Target::Sim,
+            about: None,
+            seed: 1,
+            started: None,
+            settings: Settings {
+                duration_ns: 1,
+                clock_offset_ns: 0,
+                enforcement: None,
+                streaming: false,
+                request_rows: false,
+                models: Vec::new(),
+                classes: Vec::new(),
+            },
+        };
+        let mut writer = RunWriter::create(root.path(), "desk", "1", "", header).unwrap();
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        writer.intervals = Appender::over(writer.dir.join(INTERVALS_FILE), full);
+        writer.interval(&Interval::default());
+        let told = writer.flush().unwrap_err().to_string();
+        assert!(told.contains(INTERVALS_FILE), "{told}");
+
+        let dir = writer.dir.clone();
+        let error = writer.finish(Ending {
+            state: RunState::Complete,
+            measured: Some(Measured::default()),
+            verdicts: Vec::new(),
+            error: None,
+        });
+        assert_eq!(error.unwrap_err().to_string(), told);
+        let file = Run::open(&dir).unwrap().file;
+        assert_eq!(
+            (file.state, file.measured),
+            (RunState::Complete, Some(Measured::default()))
+        );
+        let kept = file.error.unwrap();
+        assert!(
+            kept.starts_with("rows are missing: cannot write `intervals.csv`: No"),
+            "{kept}"
+        );
+    }
+}
