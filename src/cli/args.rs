@@ -53,7 +53,7 @@ const SIM_EXAMPLES: &str = "\
 Examples:
   bedload sim scenarios/support-desk.toml
   bedload sim scenarios/burst.toml --duration 1h --seed 3
-  bedload sim scenarios/tpm-bound.toml --set limiter.burst=5s --no-results";
+  bedload sim scenarios/tpm-bound.toml --set limiter.burst=5s";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -96,9 +96,6 @@ pub struct OutArgs {
     /// The folder under which results are kept
     #[arg(long, value_name = "DIR", default_value = "reports")]
     pub out: PathBuf,
-    /// Keep no results, only print the summary
-    #[arg(long, conflicts_with = "out")]
-    pub no_results: bool,
     /// Print no progress
     #[arg(long, short)]
     pub quiet: bool,

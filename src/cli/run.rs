@@ -1,0 +1,209 @@
+//! `run` and `sim`: from a scenario to a folder of results, a summary and an exit code.
+
+use std::path::Path;
+
+use anyhow::Context;
+use bedload::clock::Clock;
+use bedload::drive::{self, real, simulated};
+use bedload::forecast::Forecast;
+use bedload::report::{self, Style};
+use bedload::results::{
+    ClassSettings, LimiterSummary, ModelSettings, ResultsError, Run, RunHeader, RunState,
+    RunWriter, Settings, Target,
+};
+use bedload::scenario::{Scenario, ScenarioModel, TargetSettings};
+use bedload::target::Target as SendsCalls;
+use bedload::target::bedrock::{BedrockTarget, Calls, account_config, client};
+use bedload::target::stub::StubTarget;
+use bedload::time::nanos;
+
+use super::args::{OutArgs, Run as RunArgs, Sim as SimArgs};
+use super::exit::{BadInput, Exit};
+use super::progress::Progress;
+use super::signals::Signals;
+use super::watcher::Watcher;
+use super::{output, overrides};
+
+/// `bedload run`.
+pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
+    let Some(scenario) = overrides::load(&args.scenario, args.target)? else {
+        return Ok(Exit::BadInput);
+    };
+    match &scenario.target {
+        TargetSettings::Sim => simulate(&scenario, &args.out),
+        TargetSettings::Stub => on_the_clock(&scenario, &args.out, Target::Stub),
+        TargetSettings::Bedrock { .. } => {
+            may_spend(&scenario, args.yes)?;
+            on_the_clock(&scenario, &args.out, Target::Bedrock)
+        }
+    }
+}
+
+/// `bedload sim`.
+pub fn sim(args: &SimArgs) -> anyhow::Result<Exit> {
+    let target = Some(super::args::TargetName::Sim);
+    match overrides::load(&args.scenario, target)? {
+        Some(scenario) => simulate(&scenario, &args.out),
+        None => Ok(Exit::BadInput),
+    }
+}
+
+fn simulate(scenario: &Scenario, out: &OutArgs) -> anyhow::Result<Exit> {
+    let signals = Signals::listen()?;
+    let clock = Clock::start();
+    // In virtual time no date goes into the results, so that the same run writes the same bytes.
+    let writer = create(scenario, out, Target::Sim, &clock, None)?;
+    let recorder = drive::recorder(scenario, std::time::Duration::ZERO);
+    let progress = Progress::new(scenario.run.duration, out.quiet);
+    let mut watcher = Watcher::new(recorder, writer, progress, signals);
+    let mut engine = drive::engine(scenario);
+    let now = simulated::run(scenario, &mut engine, &mut watcher);
+    conclude(&watcher.finish(now, scenario, engine.stopped(), None)?)
+}
+
+fn on_the_clock(scenario: &Scenario, out: &OutArgs, target: Target) -> anyhow::Result<Exit> {
+    let signals = Signals::listen()?;
+    // One thread: it costs the least CPU per request, and `dispatch_lag` says when it is too slow.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(async {
+        match &scenario.target {
+            TargetSettings::Bedrock { region, profile, endpoint_url } => {
+                let config =
+                    account_config(region.clone(), profile.clone(), endpoint_url.clone()).await;
+                if config.region().is_none() {
+                    let help = "no AWS Region: set `region` in `[target.bedrock]`, or AWS_REGION";
+                    return Err(BadInput(help.to_owned()).into());
+                }
+                let clock = Clock::start();
+                let calls = Calls::new(scenario, clock, false).into();
+                let sender = BedrockTarget::new(client(&config), calls);
+                watch(scenario, out, target, &sender, clock, signals).await
+            }
+            _ => {
+                let clock = Clock::start();
+                let sender = StubTarget::start(scenario, clock)
+                    .await
+                    .context("cannot start the stub on the loopback interface")?;
+                watch(scenario, out, target, &sender, clock, signals).await
+            }
+        }
+    })
+}
+
+async fn watch(
+    scenario: &Scenario,
+    out: &OutArgs,
+    target: Target,
+    sender: &impl SendsCalls,
+    clock: Clock,
+    signals: Signals,
+) -> anyhow::Result<Exit> {
+    let started = clock.started().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let writer = create(scenario, out, target, &clock, Some(started))?;
+    let recorder = drive::recorder(scenario, clock.minute_offset());
+    let progress = Progress::new(scenario.run.duration, out.quiet);
+    let mut watcher = Watcher::new(recorder, writer, progress, signals);
+    let mut engine = drive::engine(scenario);
+    let driven = real::drive(&mut engine, sender, &clock, &mut watcher)
+        .await
+        .context("cannot set a timer");
+    let failure = driven.err();
+    let run = watcher.finish(clock.now(), scenario, engine.stopped(), failure.as_ref())?;
+    conclude(&run)
+}
+
+/// Prints the summary, and says by the exit code how the run ended.
+fn conclude(run: &Run) -> anyhow::Result<Exit> {
+    output::print(&report::summary(run, Style::new(output::color())))?;
+    Ok(match run.file.state {
+        RunState::Failed | RunState::Running => Exit::Failed,
+        RunState::Interrupted if run.file.error.is_none() => Exit::Interrupted,
+        _ if run.file.verdicts.iter().any(|verdict| !verdict.passed) => Exit::No,
+        RunState::Interrupted | RunState::Complete => Exit::Done,
+    })
+}
+
+/// A run that can cost money says how much, and wants to be told to go on.
+fn may_spend(scenario: &Scenario, yes: bool) -> anyhow::Result<()> {
+    let forecast = Forecast::of(scenario);
+    output::hint(&format!("{}\n{forecast}", scenario.name));
+    if yes {
+        return Ok(());
+    }
+    match (scenario.run.max_cost, forecast.worst_cost) {
+        (Some(budget), Some(_)) => {
+            output::hint(&format!("stops before it has spent {budget} (`run.max_cost`)"));
+            Ok(())
+        }
+        (Some(_), None) => Err(BadInput(
+            "`run.max_cost` cannot be kept: no price is known for every model; \
+             give `--yes` to run without a budget"
+                .to_owned(),
+        )
+        .into()),
+        (None, _) => Err(BadInput(
+            "this run costs money: give `--yes` to spend up to the worst case above, or set \
+             `max_cost` in `[run]`"
+                .to_owned(),
+        )
+        .into()),
+    }
+}
+
+fn create(
+    scenario: &Scenario,
+    out: &OutArgs,
+    target: Target,
+    clock: &Clock,
+    started: Option<String>,
+) -> Result<RunWriter, ResultsError> {
+    let root: &Path = &out.out;
+    let stamp = clock.started().strftime("%Y%m%dT%H%M%SZ").to_string();
+    let clock_offset_ns = match target {
+        Target::Sim => 0,
+        Target::Stub | Target::Bedrock => nanos(clock.minute_offset()),
+    };
+    let header = RunHeader {
+        target,
+        about: scenario.about.clone(),
+        seed: scenario.seed.0,
+        started,
+        settings: Settings {
+            duration_ns: nanos(scenario.run.duration),
+            clock_offset_ns,
+            enforcement: (target != Target::Bedrock).then(|| "bucket".to_owned()),
+            streaming: false,
+            request_rows: scenario.run.request_rows,
+            models: scenario.models.iter().map(model_settings).collect(),
+            classes: scenario
+                .prompts
+                .iter()
+                .map(|prompt| ClassSettings { name: prompt.name.clone(), model: prompt.model.0 })
+                .collect(),
+        },
+    };
+    RunWriter::create(root, &scenario.name, &stamp, &scenario.text, header)
+}
+
+fn model_settings(model: &ScenarioModel) -> ModelSettings {
+    ModelSettings {
+        name: model.name.clone(),
+        id: model.id.clone(),
+        api: model.api.name().to_owned(),
+        quota: model.quota,
+        burndown: model.facts.burndown,
+        price: model.facts.price,
+        limiter: model.limiter.as_ref().map(|limiter| LimiterSummary {
+            quota: limiter.quota,
+            burst_ns: nanos(limiter.burst),
+            headroom: limiter.headroom,
+            initial_fill: limiter.initial_fill,
+            wait_for_quota: limiter.wait_for_quota,
+            quota_timeout_ns: nanos(limiter.quota_timeout),
+            max_in_flight: limiter.max_in_flight,
+        }),
+    }
+}

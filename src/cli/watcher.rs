@@ -1,0 +1,127 @@
+//! Watches a run: everything that happens is recorded, written down and shown.
+
+use std::time::Duration;
+
+use bedload::drive::{Observer, Wish};
+use bedload::engine::{Engine, StopCause};
+use bedload::expect::{Expectation, Metric};
+use bedload::outcome::Event;
+use bedload::recorder::Recorder;
+use bedload::recorder::verdict::judge;
+use bedload::results::{Ending, ResultsError, Run, RunState, RunWriter};
+use bedload::scenario::Scenario;
+use bedload::time::Instant;
+
+use super::output;
+use super::progress::Progress;
+use super::signals::Signals;
+
+/// How often rows are handed to the operating system, so that a killed run keeps them.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
+
+/// The observer of a run.
+pub struct Watcher {
+    recorder: Recorder,
+    writer: RunWriter,
+    progress: Progress,
+    signals: Signals,
+    flushed: Instant,
+    write_error: Option<ResultsError>,
+    wish: Wish,
+}
+
+impl Watcher {
+    pub fn new(
+        recorder: Recorder,
+        writer: RunWriter,
+        progress: Progress,
+        signals: Signals,
+    ) -> Self {
+        Self {
+            recorder,
+            writer,
+            progress,
+            signals,
+            flushed: Instant::ZERO,
+            write_error: None,
+            wish: Wish::GoOn,
+        }
+    }
+
+    /// Ends the watch: writes what was measured and judges it. `failure` is why the run could not go
+    /// on, if it could not.
+    pub fn finish(
+        mut self,
+        now: Instant,
+        scenario: &Scenario,
+        stopped: Option<StopCause>,
+        failure: Option<&anyhow::Error>,
+    ) -> Result<Run, ResultsError> {
+        self.progress.clear();
+        let (measured, intervals) = self.recorder.finish(now);
+        for interval in &intervals {
+            self.writer.interval(interval);
+        }
+        let verdicts = judge(&pass_marks(scenario), &measured);
+        let state = match (failure, stopped) {
+            (Some(_), _) => RunState::Failed,
+            (None, Some(_)) => RunState::Interrupted,
+            (None, None) => RunState::Complete,
+        };
+        let error = match stopped {
+            _ if failure.is_some() => failure.map(|error| format!("{error:#}")),
+            Some(StopCause::Budget) => Some("`run.max_cost` was reached".to_owned()),
+            Some(StopCause::Requested) | None => None,
+        };
+        self.writer.finish(Ending { state, measured: Some(measured), verdicts, error })
+    }
+}
+
+/// The scenario's own pass marks, and the two that no run is spared: something succeeded, and no
+/// more was throttled than the scenario allows.
+fn pass_marks(scenario: &Scenario) -> Vec<Expectation> {
+    let mut marks = scenario.expect.clone();
+    marks.push(Expectation {
+        metric: Metric::ThrottleShare,
+        at_most: Some(scenario.run.max_throttled.fraction()),
+        at_least: None,
+    });
+    marks.push(Expectation { metric: Metric::Completed, at_most: None, at_least: Some(1.0) });
+    marks
+}
+
+impl Observer for Watcher {
+    fn event(&mut self, event: &Event) {
+        self.recorder.observe(event);
+        if let Event::Finished(record) = event {
+            self.writer.record(record);
+            self.progress.finished(record);
+        }
+        while let Some(interval) = self.recorder.poll_interval() {
+            self.writer.interval(&interval);
+        }
+    }
+
+    fn tick(&mut self, now: Instant, engine: &Engine) -> Wish {
+        if now.since(self.flushed) >= FLUSH_EVERY {
+            self.flushed = now;
+            if let Err(error) = self.writer.flush()
+                && self.write_error.is_none()
+            {
+                output::complain(&format!("{error}; the run goes on without these rows"));
+                self.write_error = Some(error);
+            }
+        }
+        self.progress.show(now, engine);
+        let wish = self.signals.wish();
+        if wish > self.wish {
+            self.wish = wish;
+            self.progress.clear();
+            output::hint(match wish {
+                Wish::Abandon => "giving up what is under way",
+                _ => "stopping: waiting for what is under way (Ctrl-C again gives up waiting)",
+            });
+        }
+        wish
+    }
+}
