@@ -298,6 +298,29 @@ fn each_length_of_time_runs_between_its_two_ends() {
 }
 
 #[test]
+fn a_retry_that_was_cut_off_has_no_dispatch_lag() {
+    let mut recorder = Recorder::new(settings(false));
+    let mut events = events_of(
+        0,
+        &Fate {
+            throttles: 1,
+            ..answered(0, 10)
+        },
+    );
+    let Some((_, Event::Finished(record))) = events.last_mut() else {
+        unreachable!("a request ends with its record")
+    };
+    record.outcome = Outcome::Cancelled;
+    record.sent = record.earlier.first().map(|attempt| attempt.sent);
+    // Due, and the first attempt sent, throttled and sent again; its second end never comes.
+    events.remove(4);
+    events.iter().for_each(|(_, event)| recorder.observe(event));
+    let (measured, _) = recorder.finish(Instant::from_secs(1));
+    assert_eq!(measured.total.dispatch_lag.count, 0);
+    assert_eq!(measured.total.attempts.unfinished, 1);
+}
+
+#[test]
 fn a_failure_and_a_drop_of_the_same_name_are_told_apart() {
     let end = |end| Fate {
         end,
