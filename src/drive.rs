@@ -93,7 +93,10 @@ pub fn service(scenario: &Scenario) -> Service {
     let models: Vec<ServedModel> = scenario
         .models
         .iter()
-        .map(|model| ServedModel { quota: model.quota, burndown: model.facts.burndown })
+        .map(|model| ServedModel {
+            quota: model.quota,
+            burndown: model.facts.burndown,
+        })
         .collect();
     Service::new(&scenario.service, &models, scenario.seed)
 }
@@ -125,7 +128,11 @@ pub fn recorder(scenario: &Scenario, clock_offset: Duration) -> Recorder {
 
 /// What the service reserves for output, by prompt class.
 fn reserved_output(scenario: &Scenario) -> Vec<Tokens> {
-    scenario.prompts.iter().map(|prompt| prompt.reserved_output).collect()
+    scenario
+        .prompts
+        .iter()
+        .map(|prompt| prompt.reserved_output)
+        .collect()
 }
 
 /// The call that the service sees when this attempt is sent.

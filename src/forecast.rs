@@ -76,7 +76,12 @@ impl Forecast {
         let requests = scenario
             .arrivals
             .expected(scenario.run.duration)
-            .map(|expected| scenario.run.max_requests.map_or(expected, |most| expected.min(most as f64)));
+            .map(|expected| {
+                scenario
+                    .run
+                    .max_requests
+                    .map_or(expected, |most| expected.min(most as f64))
+            });
         let minutes = scenario.run.duration.as_secs_f64() / 60.0;
         let weights: f64 = scenario.prompts.iter().map(|prompt| prompt.weight).sum();
         let classes: Vec<Class> = scenario
@@ -93,7 +98,13 @@ impl Forecast {
         let worst_tokens =
             requests.map(|requests| worst_tokens(&classes, requests, scenario.retry.max_attempts));
         let worst_cost = requests.and_then(|requests| worst_cost(scenario, &classes, requests));
-        Self { requests, minutes, models, worst_cost, worst_tokens }
+        Self {
+            requests,
+            minutes,
+            models,
+            worst_cost,
+            worst_tokens,
+        }
     }
 }
 
@@ -114,8 +125,14 @@ impl Class {
         Self {
             model: prompt.model,
             share,
-            input: prompt.input.as_ref().map_or(traced_input, Distribution::mean),
-            output: prompt.output.as_ref().map_or(traced_output, |output| mean_up_to(output, cap)),
+            input: prompt
+                .input
+                .as_ref()
+                .map_or(traced_input, Distribution::mean),
+            output: prompt
+                .output
+                .as_ref()
+                .map_or(traced_output, |output| mean_up_to(output, cap)),
             reserved_output: cap.0 as f64,
             burndown: f64::from(scenario.models[usize::from(prompt.model.0)].facts.burndown),
         }
@@ -248,20 +265,39 @@ impl fmt::Display for ModelForecast {
         )?;
         for (dimension, limit) in self.quota.limited() {
             let name = dimension.name().to_uppercase();
-            write!(f, "    {name:<4}{:>14}", grouped(i64::try_from(limit).unwrap_or(i64::MAX)))?;
+            write!(
+                f,
+                "    {name:<4}{:>14}",
+                grouped(i64::try_from(limit).unwrap_or(i64::MAX))
+            )?;
             if let Some(demand) = self.demand(dimension) {
                 let share = demand * 100.0 / limit as f64;
                 write!(f, "  demand {:>14} = {share:>5.1} %", significant(demand))?;
             }
             if let (Dimension::Tpm, Some(per_minute)) = (dimension, self.requests_per_minute) {
-                write!(f, "  (reserved {})", significant(per_minute * self.reserved))?;
+                write!(
+                    f,
+                    "  (reserved {})",
+                    significant(per_minute * self.reserved)
+                )?;
             }
-            writeln!(f, "{}", if self.binding == Some(dimension) { "  <- binds" } else { "" })?;
+            writeln!(
+                f,
+                "{}",
+                if self.binding == Some(dimension) {
+                    "  <- binds"
+                } else {
+                    ""
+                }
+            )?;
         }
         match self.sustainable_per_minute {
             Some(sustainable) => {
                 write!(f, "    sustains {} requests/min", significant(sustainable))?;
-                if self.requests_per_minute.is_some_and(|demand| demand > sustainable) {
+                if self
+                    .requests_per_minute
+                    .is_some_and(|demand| demand > sustainable)
+                {
                     write!(f, ": this scenario asks for more")?;
                 }
                 writeln!(f)

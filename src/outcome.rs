@@ -91,7 +91,11 @@ pub struct AttemptFailure {
 
 impl From<Failure> for AttemptFailure {
     fn from(class: Failure) -> Self {
-        Self { class, message: None, usage: TokenUsage::default() }
+        Self {
+            class,
+            message: None,
+            usage: TokenUsage::default(),
+        }
     }
 }
 
@@ -383,6 +387,12 @@ mod tests {
         for &failure in Failure::ALL {
             assert_eq!(Failure::from_name(failure.name()), Some(failure));
         }
-        assert_eq!(Failure::ALL.iter().filter(|failure| failure.is_throttle()).count(), 4);
+        assert_eq!(
+            Failure::ALL
+                .iter()
+                .filter(|failure| failure.is_throttle())
+                .count(),
+            4
+        );
     }
 }

@@ -39,9 +39,19 @@ mod tests {
 
     #[test]
     fn a_million_tokens_each_cost_the_list_price() {
-        let price = Price { input: 3_300_000, output: 16_500_000, cache_read: 330_000, cache_write: 4_125_000 };
+        let price = Price {
+            input: 3_300_000,
+            output: 16_500_000,
+            cache_read: 330_000,
+            cache_write: 4_125_000,
+        };
         let million = Tokens(1_000_000);
-        let usage = TokenUsage { input: million, output: million, cache_read: million, cache_write: million };
+        let usage = TokenUsage {
+            input: million,
+            output: million,
+            cache_read: million,
+            cache_write: million,
+        };
         assert_eq!(price.of(usage).to_string(), "$24.25");
     }
 }

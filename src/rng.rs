@@ -58,7 +58,8 @@ impl Seed {
     #[must_use]
     pub fn keyed(self, stream: Stream, major: u64, minor: u64) -> Rng {
         let base = split_mix(self.0 ^ stream.salt());
-        let key = split_mix(base ^ split_mix(major).rotate_left(17) ^ split_mix(!minor).rotate_left(41));
+        let key =
+            split_mix(base ^ split_mix(major).rotate_left(17) ^ split_mix(!minor).rotate_left(41));
         let state = (u128::from(split_mix(key)) << 64) | u128::from(split_mix(key ^ base));
         Pcg64Mcg::new(state)
     }
@@ -91,7 +92,13 @@ mod tests {
     fn neighbouring_keys_and_streams_share_nothing() {
         let mut seen = std::collections::BTreeSet::new();
         for seed in 0..4 {
-            for stream in [Stream::Arrivals, Stream::Mix, Stream::Think, Stream::Retry, Stream::Service] {
+            for stream in [
+                Stream::Arrivals,
+                Stream::Mix,
+                Stream::Think,
+                Stream::Retry,
+                Stream::Service,
+            ] {
                 for major in 1..20 {
                     for minor in 1..5 {
                         seen.insert(Seed(seed).keyed(stream, major, minor).next_u64());

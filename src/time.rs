@@ -22,7 +22,18 @@ pub const NANOS_PER_DAY: u64 = 86_400 * NANOS_PER_SECOND;
 
 /// A point in time: nanoseconds since the run began.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
 pub struct Instant(u64);
@@ -109,7 +120,10 @@ mod tests {
     fn arithmetic_saturates_at_both_ends() {
         assert_eq!(Instant::MAX + Duration::from_secs(1), Instant::MAX);
         assert_eq!(Instant::ZERO - Instant::from_secs(1), Duration::ZERO);
-        assert_eq!(Instant::from_secs(3) - Instant::from_millis(500), Duration::from_millis(2500));
+        assert_eq!(
+            Instant::from_secs(3) - Instant::from_millis(500),
+            Duration::from_millis(2500)
+        );
         assert_eq!(nanos(Duration::MAX), u64::MAX);
     }
 }

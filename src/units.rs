@@ -12,7 +12,18 @@ use serde::{Deserialize, Serialize};
 
 /// A number of tokens.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
 )]
 #[serde(transparent)]
 pub struct Tokens(pub u64);
@@ -95,7 +106,9 @@ impl Share {
     /// So many hundredths of the whole.
     #[must_use]
     pub const fn percent(percent: u32) -> Self {
-        Self { ppm: percent.saturating_mul(10_000) }
+        Self {
+            ppm: percent.saturating_mul(10_000),
+        }
     }
 
     /// The share as a fraction of one.
@@ -219,17 +232,49 @@ mod tests {
 
     #[test]
     fn numbers_for_people() {
-        let shown: Vec<String> =
-            [0.0, 0.012_34, 1.0, 1.5, 12.34, 123.4, 1234.0, 1_234_567.0].map(significant).to_vec();
-        assert_eq!(shown, ["0", "0.0123", "1", "1.5", "12.3", "123", "1,234", "1,234,567"]);
+        let shown: Vec<String> = [0.0, 0.012_34, 1.0, 1.5, 12.34, 123.4, 1234.0, 1_234_567.0]
+            .map(significant)
+            .to_vec();
+        assert_eq!(
+            shown,
+            [
+                "0",
+                "0.0123",
+                "1",
+                "1.5",
+                "12.3",
+                "123",
+                "1,234",
+                "1,234,567"
+            ]
+        );
         assert_eq!(grouped(-1_234), "-1,234");
     }
 
     #[test]
     fn quantities_print_with_their_unit() {
         assert_eq!(Share::percent(2).to_string(), "2 %");
-        assert_eq!(Usd { pico: 1_230_000_000_000 }.to_string(), "$1.23");
-        assert_eq!(Usd { pico: 4_500_000_000 }.to_string(), "$0.0045");
-        assert_eq!(Rate { events: 3, period_nanos: 60_000_000_000 }.to_string(), "3/min");
+        assert_eq!(
+            Usd {
+                pico: 1_230_000_000_000
+            }
+            .to_string(),
+            "$1.23"
+        );
+        assert_eq!(
+            Usd {
+                pico: 4_500_000_000
+            }
+            .to_string(),
+            "$0.0045"
+        );
+        assert_eq!(
+            Rate {
+                events: 3,
+                period_nanos: 60_000_000_000
+            }
+            .to_string(),
+            "3/min"
+        );
     }
 }

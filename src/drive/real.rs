@@ -49,7 +49,9 @@ pub async fn drive(
                 calls.abort_all();
             }
         }
-        let wake = engine.poll_timeout().map_or(next_tick, |wake| wake.min(next_tick));
+        let wake = engine
+            .poll_timeout()
+            .map_or(next_tick, |wake| wake.min(next_tick));
         if engine.is_done() {
             while let Some(event) = engine.poll_event() {
                 observer.event(&event);

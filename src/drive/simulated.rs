@@ -21,9 +21,12 @@ const STEPS_PER_TICK: u32 = 1 << 16;
 pub fn run(scenario: &Scenario, engine: &mut Engine, observer: &mut impl Observer) -> Instant {
     let mut service = super::service(scenario);
     let reserved = reserved_output(scenario);
-    drive(engine, observer, scenario.run.request_timeout, |now, dispatch| {
-        service_reply(&mut service, now, dispatch, &reserved)
-    })
+    drive(
+        engine,
+        observer,
+        scenario.run.request_timeout,
+        |now, dispatch| service_reply(&mut service, now, dispatch, &reserved),
+    )
 }
 
 fn service_reply(
@@ -49,7 +52,12 @@ pub fn drive(
         engine.handle_timeout(now);
         while let Some(dispatch) = engine.poll_send() {
             let reply = reply_to(now, &dispatch);
-            calls.push(Reverse(UnderWay::new(now, dispatch.id, reply, request_timeout)));
+            calls.push(Reverse(UnderWay::new(
+                now,
+                dispatch.id,
+                reply,
+                request_timeout,
+            )));
         }
         while let Some(event) = engine.poll_event() {
             observer.event(&event);
@@ -88,22 +96,46 @@ impl UnderWay {
     fn new(sent: Instant, id: AttemptId, reply: Reply, request_timeout: Duration) -> Self {
         let deadline = sent + request_timeout;
         if reply.complete() > deadline {
-            Self { finished: deadline, id, sent, reply: None }
+            Self {
+                finished: deadline,
+                id,
+                sent,
+                reply: None,
+            }
         } else {
-            Self { finished: reply.complete(), id, sent, reply: Some(reply) }
+            Self {
+                finished: reply.complete(),
+                id,
+                sent,
+                reply: Some(reply),
+            }
         }
     }
 
     fn outcome(&self) -> AttemptOutcome {
         let result = match self.reply {
-            Some(Reply::Answered { usage, stop, complete, .. }) => {
+            Some(Reply::Answered {
+                usage,
+                stop,
+                complete,
+                ..
+            }) => {
                 let service_latency = Some(complete - self.sent);
-                Ok(Answer { usage, stop, service_latency })
+                Ok(Answer {
+                    usage,
+                    stop,
+                    service_latency,
+                })
             }
             Some(Reply::Refused { failure, .. }) => Err(AttemptFailure::from(failure)),
             None => Err(AttemptFailure::from(Failure::Timeout)),
         };
-        AttemptOutcome { sent: self.sent, first_token: None, finished: self.finished, result }
+        AttemptOutcome {
+            sent: self.sent,
+            first_token: None,
+            finished: self.finished,
+            result,
+        }
     }
 }
 

@@ -33,11 +33,24 @@ mod linux {
         set_to: Option<Instant>,
     }
 
+    /// Has the runtime watch a descriptor.
+    #[expect(
+        deprecated,
+        reason = "what takes its place is `unsafe`, which is forbidden here; the descriptor is an \
+                  `OwnedFd`, which stays the same and open until it is dropped with the `AsyncFd`"
+    )]
+    fn watched(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+        AsyncFd::with_interest(fd, Interest::READABLE)
+    }
+
     impl Timer {
         pub fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let fd = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            Ok(Self { fd: AsyncFd::with_interest(fd, Interest::READABLE)?, set_to: None })
+            Ok(Self {
+                fd: watched(fd)?,
+                set_to: None,
+            })
         }
 
         /// Returns at `at` or soon after it; at once if it is past.
@@ -51,7 +64,10 @@ mod linux {
                     tv_sec: i64::try_from(wait.as_secs()).unwrap_or(i64::MAX),
                     tv_nsec: i64::from(wait.subsec_nanos()),
                 };
-                let once = Itimerspec { it_interval: Timespec::default(), it_value: wait };
+                let once = Itimerspec {
+                    it_interval: Timespec::default(),
+                    it_value: wait,
+                };
                 timerfd_settime(self.fd.get_ref(), TimerfdTimerFlags::empty(), &once)?;
                 self.set_to = Some(at);
             }
@@ -89,7 +105,10 @@ mod portable {
         }
 
         /// Returns at `at` or soon after it; at once if it is past.
-        #[expect(clippy::disallowed_methods, reason = "there is no finer timer to be had here")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "there is no finer timer to be had here"
+        )]
         pub async fn until(&mut self, clock: &Clock, at: Instant) -> io::Result<()> {
             tokio::time::sleep(at.since(clock.now())).await;
             Ok(())

@@ -13,7 +13,7 @@ use aws_smithy_types::config_bag::ConfigBag;
 
 use crate::outcome::{AttemptId, Dispatch};
 use crate::units::{TokenUsage, Tokens};
-use crate::wire;
+use crate::wire::headers;
 
 /// Tells the stub which attempt of which request this is, and how long its answer should be, so that
 /// the stub and the simulator draw the same numbers for it. Never sent to Bedrock.
@@ -116,12 +116,9 @@ impl Intercept for UsageHeaders {
         _components: &RuntimeComponents,
         _bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let headers = context.response().headers();
-        let latency = headers
-            .get(wire::INVOCATION_LATENCY_HEADER)
-            .and_then(|value| value.parse().ok())
-            .map(Duration::from_millis);
-        let usage = wire::usage_from_headers(|name| headers.get(name));
+        let sent = context.response().headers();
+        let usage = headers::usage_from_headers(|name| sent.get(name));
+        let latency = headers::latency_from_headers(|name| sent.get(name));
         // Only the first answer counts; with retries off there is no other.
         let _already_set = self.seen.set(Seen { usage, latency });
         Ok(())

@@ -15,8 +15,9 @@ use crate::service::{Call, Reply, Service};
 use crate::target::bedrock::read_call_header;
 use crate::text::{estimate_tokens, made_up};
 use crate::time::Instant;
-use crate::units::{TokenUsage, Tokens};
-use crate::wire::{self, Generated, Incoming, converse, error, headers};
+use crate::units::Tokens;
+use crate::wire::error::{self, ServiceError};
+use crate::wire::{self, Generated, Incoming, converse, headers};
 
 /// The content type of every answer.
 pub const CONTENT_TYPE: &str = "application/json";
@@ -87,11 +88,11 @@ impl Answers {
     /// The answer to a request for `path`; `call` is the value of the call header, if it had one.
     pub fn answer(&self, path: &str, call: Option<&str>, body: &[u8]) -> HttpAnswer {
         let Some((model_id, operation)) = split_path(path) else {
-            return self.refuse(Failure::NotFound, None);
+            return self.refuse(as_service_error(Failure::NotFound));
         };
         let Some(served) = self.models.get(&model_id) else {
             let words = "The provided model identifier is invalid.";
-            return self.refuse(Failure::Validation, Some(words.to_owned()));
+            return self.refuse(ServiceError::validation(words));
         };
         let incoming = match operation {
             Operation::InvokeModel => wire::parse_request(served.family, body),
@@ -99,7 +100,7 @@ impl Answers {
         };
         match incoming {
             Ok(incoming) => self.serve(&model_id, *served, operation, incoming, call),
-            Err(words) => self.refuse(Failure::Validation, Some(words)),
+            Err(words) => self.refuse(ServiceError::validation(words)),
         }
     }
 
@@ -121,6 +122,9 @@ impl Answers {
             },
             Tokens,
         );
+        if max_tokens > served.max_output {
+            return self.refuse(ServiceError::max_tokens_too_large(served.max_output));
+        }
         let (request, attempt, output) = call.and_then(read_call_header).map_or_else(
             || {
                 (
@@ -148,7 +152,7 @@ impl Answers {
         match reply {
             Reply::Refused { at, failure } => HttpAnswer {
                 at,
-                ..self.refuse(failure, None)
+                ..self.refuse(as_service_error(failure))
             },
             Reply::Answered {
                 complete,
@@ -171,7 +175,7 @@ impl Answers {
                 let body = match operation {
                     Operation::Converse => converse::response_body(&generated, latency_ms),
                     Operation::InvokeModel => {
-                        answer_headers.extend(usage_headers(usage, latency_ms));
+                        answer_headers.extend(headers::for_answer(&usage, latency_ms));
                         wire::response_body(served.family, &generated)
                     }
                 };
@@ -185,11 +189,8 @@ impl Answers {
         }
     }
 
-    /// An error in Bedrock's own shape, in `words` or in those that Bedrock uses for the failure.
-    fn refuse(&self, failure: Failure, words: Option<String>) -> HttpAnswer {
-        let Some(refusal) = error::for_failure(failure) else {
-            unreachable!("the stub refuses only as the service can");
-        };
+    /// An error in Bedrock's own shape, at once.
+    fn refuse(&self, refusal: ServiceError) -> HttpAnswer {
         let number = self.foreign.fetch_add(1, Ordering::Relaxed);
         HttpAnswer {
             status: refusal.status,
@@ -200,10 +201,16 @@ impl Answers {
                     error::error_type_header(refusal.exception),
                 ),
             ],
-            body: error::error_body(words.as_deref().unwrap_or(&refusal.message)),
+            body: error::error_body(&refusal.message),
             at: self.clock.now(),
         }
     }
+}
+
+/// A failure as the service says it, in Bedrock's own words.
+fn as_service_error(failure: Failure) -> ServiceError {
+    error::for_failure(failure)
+        .unwrap_or_else(|| unreachable!("the service never answers {failure}"))
 }
 
 /// The model id and the operation of `/model/{id}/{operation}`; the id is decoded after the path is
@@ -238,14 +245,6 @@ fn percent_decode(text: &str) -> Option<String> {
 fn request_id(request: u64, attempt: u32) -> String {
     let low = request & 0xFFFF_FFFF_FFFF;
     format!("{attempt:08x}-bed1-4000-8000-{low:012x}")
-}
-
-fn usage_headers(usage: TokenUsage, latency_ms: u64) -> [(&'static str, String); 3] {
-    [
-        (headers::INPUT_TOKENS, usage.input.0.to_string()),
-        (headers::OUTPUT_TOKENS, usage.output.0.to_string()),
-        (headers::INVOCATION_LATENCY, latency_ms.to_string()),
-    ]
 }
 
 #[cfg(test)]
