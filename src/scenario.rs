@@ -1,8 +1,32 @@
-//! Text → [`Scenario`], or every problem in it with its place in the file. WIP
+//! Text → [`Scenario`], or every problem in it with its place in the file.
+//!
+//! Two passes: serde with places turns the text into raw tables in which nothing has a default, and
+//! a check turns those into a [`Scenario`]. Neither changes what it looks at, and neither stops at
+//! the first problem: [`Scenario::parse`] reports them all, before the first request.
+//!
+//! Promises: a [`Scenario`] can be run as it is, the prompts' lengths fit their models, and no text
+//! panics. Deliberately not: drawing problems (they are plain [`Diagnostic`]s), or the settings'
+//! types, which belong to the modules that they set.
 
-use std::path::PathBuf;
+mod check;
+mod choice;
+mod diagnostic;
+mod load;
+mod notation;
+mod problems;
+mod raw;
+mod raw_distribution;
+mod schema;
+mod structure;
+mod suggest;
+mod trace;
+mod value;
+
 use std::time::Duration;
 
+pub use self::diagnostic::{Diagnostic, Label, Report, Severity, line_column};
+pub use self::load::{LARGEST_FILE, LoadError, read_text};
+pub use self::schema::json_schema;
 use crate::arrivals::ArrivalProcess;
 use crate::catalogue::Model;
 use crate::distribution::Distribution;
@@ -14,6 +38,15 @@ use crate::retry::RetryPolicy;
 use crate::rng::Seed;
 use crate::service::ServiceSettings;
 use crate::units::{Share, Tokens, Usd};
+
+/// A scenario that can be run, and what to think about before.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Problems that do not keep it from being run, in the order of the text.
+    pub warnings: Vec<Diagnostic>,
+}
 
 /// A scenario that has been checked: everything a run needs to know.
 #[derive(Clone, Debug)]
@@ -94,6 +127,17 @@ pub enum Api {
     Converse,
 }
 
+impl Api {
+    /// Its name in scenarios and results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvokeModel => "invoke-model",
+            Self::Converse => "converse",
+        }
+    }
+}
+
 /// A model as a scenario names it.
 #[derive(Clone, Debug)]
 pub struct ScenarioModel {
@@ -139,7 +183,3 @@ pub struct Prompt {
     /// Where to stop.
     pub stop: Vec<String>,
 }
-
-/// A file that a scenario names, resolved against the scenario's own folder.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedFile(pub PathBuf);

@@ -7,6 +7,7 @@ use schemars::{Schema, json_schema};
 use super::suggest::{closest, listed};
 use super::value::{Scalar, Value};
 use crate::catalogue::Family;
+use crate::expect::Metric;
 use crate::outcome::Failure;
 
 /// The operation that is called, as written.
@@ -27,8 +28,10 @@ pub(super) enum SpacingName {
     Poisson,
 }
 
-const SPACINGS: &[(&str, SpacingName)] =
-    &[("even", SpacingName::Even), ("poisson", SpacingName::Poisson)];
+const SPACINGS: &[(&str, SpacingName)] = &[
+    ("even", SpacingName::Even),
+    ("poisson", SpacingName::Poisson),
+];
 
 const APIS: &[(&str, ApiName)] = &[
     ("invoke-model", ApiName::InvokeModel),
@@ -54,7 +57,9 @@ const FAMILIES: &[(&str, Family)] = &[
 
 /// The choice with this name, or what to choose from.
 fn choose<T: Copy>(scalar: Scalar<'_>, choices: &[(&str, T)]) -> Result<T, String> {
-    let Scalar::Text(text) = scalar else { return Err(String::new()) };
+    let Scalar::Text(text) = scalar else {
+        return Err(String::new());
+    };
     if let Some(&(_, choice)) = choices.iter().find(|(name, _)| *name == text) {
         return Ok(choice);
     }
@@ -99,7 +104,8 @@ impl Value for ApiName {
 
 impl Value for Family {
     const NOUN: &'static str = "a family of models";
-    const EXAMPLE: &'static str = "the family whose request bodies the model understands, such as `\"claude\"`";
+    const EXAMPLE: &'static str =
+        "the family whose request bodies the model understands, such as `\"claude\"`";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, String> {
         choose(scalar, FAMILIES)
@@ -112,7 +118,8 @@ impl Value for Family {
 
 impl Value for Failure {
     const NOUN: &'static str = "a class of failures";
-    const EXAMPLE: &'static str = "a class of failures such as `\"throttled_tokens\"` or `\"timeout\"`";
+    const EXAMPLE: &'static str =
+        "a class of failures such as `\"throttled_tokens\"` or `\"timeout\"`";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, String> {
         choose(scalar, &failures())
@@ -123,8 +130,32 @@ impl Value for Failure {
     }
 }
 
+impl Value for Metric {
+    const NOUN: &'static str = "a metric";
+    const EXAMPLE: &'static str = "a metric such as `\"latency.p99\"` or `\"throttle_share\"`";
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
+        let Scalar::Text(text) = scalar else {
+            return Err(String::new());
+        };
+        let names: Vec<String> = Self::names().collect();
+        let names = || names.iter().map(String::as_str);
+        Self::parse(text).ok_or_else(|| match closest(text, names()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => format!("it is none of {}", listed(names())),
+        })
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "enum": Self::names().collect::<Vec<String>>() })
+    }
+}
+
 fn failures() -> Vec<(&'static str, Failure)> {
-    Failure::ALL.iter().map(|&failure| (failure.name(), failure)).collect()
+    Failure::ALL
+        .iter()
+        .map(|&failure| (failure.name(), failure))
+        .collect()
 }
 
 #[cfg(test)]
@@ -136,7 +167,10 @@ mod tests {
         let spacing = |text| SpacingName::read(Scalar::Text(text));
         assert_eq!(spacing("poisson"), Ok(SpacingName::Poisson));
         assert_eq!(spacing("poison"), Err("did you mean `poisson`?".to_owned()));
-        assert_eq!(spacing("gamma"), Err("it is none of `even` and `poisson`".to_owned()));
+        assert_eq!(
+            spacing("gamma"),
+            Err("it is none of `even` and `poisson`".to_owned())
+        );
         assert_eq!(Failure::read(Scalar::Text("timeout")), Ok(Failure::Timeout));
         assert_eq!(Family::read(Scalar::Integer(3)), Err(String::new()));
     }

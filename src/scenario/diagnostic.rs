@@ -70,20 +70,33 @@ impl Diagnostic {
     }
 
     const fn new(severity: Severity, code: &'static str, title: String) -> Self {
-        Self { severity, code, title, primary: None, context: Vec::new(), help: None }
+        Self {
+            severity,
+            code,
+            title,
+            primary: None,
+            context: Vec::new(),
+            help: None,
+        }
     }
 
     /// The same problem, at this place.
     #[must_use]
     pub fn at(mut self, span: Range<usize>, text: impl Into<String>) -> Self {
-        self.primary = Some(Label { span, text: text.into() });
+        self.primary = Some(Label {
+            span,
+            text: text.into(),
+        });
         self
     }
 
     /// The same problem, with another place that has to do with it.
     #[must_use]
     pub fn context(mut self, span: Range<usize>, text: impl Into<String>) -> Self {
-        self.context.push(Label { span, text: text.into() });
+        self.context.push(Label {
+            span,
+            text: text.into(),
+        });
         self
     }
 
@@ -103,7 +116,10 @@ impl Diagnostic {
     /// The problem with its place in lines and columns, for editors and logs.
     #[must_use]
     pub fn report(&self, file: &str, text: &str) -> Report {
-        let span = self.primary.as_ref().map_or(0..0, |label| label.span.clone());
+        let span = self
+            .primary
+            .as_ref()
+            .map_or(0..0, |label| label.span.clone());
         let (line, column) = line_column(text, span.start);
         let (end_line, end_column) = line_column(text, span.end);
         Report {
@@ -162,7 +178,10 @@ mod tests {
     fn columns_count_characters_not_bytes() {
         let text = "a = 1\nß = \"é\" x\n";
         assert_eq!(line_column(text, 0), (1, 1));
-        assert_eq!(line_column(text, text.find('x').unwrap_or_default()), (2, 9));
+        assert_eq!(
+            line_column(text, text.find('x').unwrap_or_default()),
+            (2, 9)
+        );
         assert_eq!(line_column(text, 7), (2, 1), "inside the two bytes of ß");
         assert_eq!(line_column(text, usize::MAX), (3, 1));
     }

@@ -30,7 +30,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let mut nanos: u128 = 0;
     while !rest.is_empty() {
         let (number, behind) = split_number(rest)?;
-        let end = behind.find(|c: char| !c.is_alphabetic()).unwrap_or(behind.len());
+        let end = behind
+            .find(|c: char| !c.is_alphabetic())
+            .unwrap_or(behind.len());
         let (name, after) = behind.split_at(end);
         let unit = time_unit(name)?;
         nanos += number
@@ -56,9 +58,15 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
         "s" => 1_000_000_000,
         "m" | "min" => 60_000_000_000,
         "h" => 3_600_000_000_000,
-        other => return Err(format!("unknown unit `{other}`; rates are per `s`, `min` or `h`")),
+        other => {
+            return Err(format!(
+                "unknown unit `{other}`; rates are per `s`, `min` or `h`"
+            ));
+        }
     };
-    number.rate(period).ok_or_else(|| "it has too many digits".to_owned())
+    number
+        .rate(period)
+        .ok_or_else(|| "it has too many digits".to_owned())
 }
 
 /// Reads a share of a whole: `"2%"`.
@@ -71,7 +79,9 @@ pub(super) fn share(text: &str) -> Result<Share, String> {
         return Err(format!("`{behind}` is not part of a number"));
     }
     let ppm = number.times(10_000).ok_or("it is finer than a millionth")?;
-    u32::try_from(ppm).map(|ppm| Share { ppm }).map_err(|_| "it is too large".to_owned())
+    u32::try_from(ppm)
+        .map(|ppm| Share { ppm })
+        .map_err(|_| "it is too large".to_owned())
 }
 
 /// Reads an amount of money: `"$5"`, `"$0.50"`.
@@ -83,18 +93,28 @@ pub(super) fn money(text: &str) -> Result<Usd, String> {
     if !behind.is_empty() {
         return Err(format!("`{behind}` is not part of a number"));
     }
-    let pico = number.times(1_000_000_000_000).ok_or("it is finer than a picodollar")?;
-    u64::try_from(pico).map(|pico| Usd { pico }).map_err(|_| "it is too large".to_owned())
+    let pico = number
+        .times(1_000_000_000_000)
+        .ok_or("it is finer than a picodollar")?;
+    u64::try_from(pico)
+        .map(|pico| Usd { pico })
+        .map_err(|_| "it is too large".to_owned())
 }
 
 fn time_unit(name: &str) -> Result<u64, String> {
-    TIME_UNITS.iter().find(|(unit, _)| *unit == name).map(|&(_, nanos)| nanos).ok_or_else(|| {
-        if name.is_empty() {
-            "the unit is missing".to_owned()
-        } else {
-            format!("unknown unit `{name}`; the units are `ns`, `us`, `ms`, `s`, `m`, `h` and `d`")
-        }
-    })
+    TIME_UNITS
+        .iter()
+        .find(|(unit, _)| *unit == name)
+        .map(|&(_, nanos)| nanos)
+        .ok_or_else(|| {
+            if name.is_empty() {
+                "the unit is missing".to_owned()
+            } else {
+                format!(
+                    "unknown unit `{name}`; the units are `ns`, `us`, `ms`, `s`, `m`, `h` and `d`"
+                )
+            }
+        })
 }
 
 /// A decimal as it was written: `digits / 10^decimals`.
@@ -117,13 +137,22 @@ impl Decimal {
         let scale = 10_u128.pow(self.decimals);
         let common = greatest_common_divisor(self.digits, scale);
         let events = u64::try_from(self.digits / common).ok()?;
-        let period_nanos = u64::try_from(scale / common).ok()?.checked_mul(period_nanos)?;
-        Some(Rate { events, period_nanos })
+        let period_nanos = u64::try_from(scale / common)
+            .ok()?
+            .checked_mul(period_nanos)?;
+        Some(Rate {
+            events,
+            period_nanos,
+        })
     }
 }
 
 const fn greatest_common_divisor(a: u128, b: u128) -> u128 {
-    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+    if b == 0 {
+        a
+    } else {
+        greatest_common_divisor(b, a % b)
+    }
 }
 
 /// The number at the beginning of the text, and what is behind it. Underscores group digits.
@@ -136,7 +165,11 @@ fn split_number(text: &str) -> Result<(Decimal, &str), String> {
         .unwrap_or(text.len());
     let (written, behind) = text.split_at(end);
     let (whole, part) = written.split_once('.').unwrap_or((written, ""));
-    let digits: String = whole.chars().chain(part.chars()).filter(|&c| c != '_').collect();
+    let digits: String = whole
+        .chars()
+        .chain(part.chars())
+        .filter(|&c| c != '_')
+        .collect();
     if digits.is_empty() || part.contains('.') {
         return Err("it does not begin with a number".to_owned());
     }
@@ -144,7 +177,9 @@ fn split_number(text: &str) -> Result<(Decimal, &str), String> {
     if digits.len() > 24 {
         return Err("it has too many digits".to_owned());
     }
-    let digits = digits.parse().map_err(|_| "it does not begin with a number".to_owned())?;
+    let digits = digits
+        .parse()
+        .map_err(|_| "it does not begin with a number".to_owned())?;
     let decimals = u32::try_from(decimals).map_err(|_| "it has too many digits".to_owned())?;
     Ok((Decimal { digits, decimals }, behind))
 }
@@ -169,7 +204,10 @@ mod tests {
             ("-1s", "it is negative"),
             ("12", "the unit is missing"),
             ("s", "it does not begin with a number"),
-            ("0.1ns", "it is finer than a nanosecond or longer than can be counted"),
+            (
+                "0.1ns",
+                "it is finer than a nanosecond or longer than can be counted",
+            ),
             ("999999d", "it is longer than can be counted"),
         ] {
             assert_eq!(duration(text), Err(problem.to_owned()), "{text}");
@@ -188,7 +226,10 @@ mod tests {
         assert_eq!(fraction("3600/h"), Ok((3_600, 3_600_000_000_000)));
         assert_eq!(fraction("0/s"), Ok((0, 1_000_000_000)));
         assert_eq!(fraction("-1/s"), Err("it is negative".to_owned()));
-        assert_eq!(fraction("0.00000000000000000001/s"), Err("it has too many digits".to_owned()));
+        assert_eq!(
+            fraction("0.00000000000000000001/s"),
+            Err("it has too many digits".to_owned())
+        );
         assert!(rate("1").is_err() && rate("1/fortnight").is_err() && rate("x/s").is_err());
     }
 
@@ -196,8 +237,18 @@ mod tests {
     fn shares_and_money() {
         assert_eq!(share("2%"), Ok(Share::percent(2)));
         assert_eq!(share("0.5 %"), Ok(Share { ppm: 5_000 }));
-        assert_eq!(money("$5"), Ok(Usd { pico: 5_000_000_000_000 }));
-        assert_eq!(money("$0.50"), Ok(Usd { pico: 500_000_000_000 }));
+        assert_eq!(
+            money("$5"),
+            Ok(Usd {
+                pico: 5_000_000_000_000
+            })
+        );
+        assert_eq!(
+            money("$0.50"),
+            Ok(Usd {
+                pico: 500_000_000_000
+            })
+        );
         assert!(share("2").is_err() && share("0.00001%").is_err() && money("5").is_err());
     }
 

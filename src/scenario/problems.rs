@@ -42,7 +42,8 @@ impl Problems {
     /// All of them in the order of the text; errors first where both stand in one place.
     pub fn sorted(mut self) -> Vec<Diagnostic> {
         let place = |problem: &Diagnostic| problem.primary.as_ref().map(|label| label.span.start);
-        self.found.sort_by_key(|problem| (place(problem), problem.severity));
+        self.found
+            .sort_by_key(|problem| (place(problem), problem.severity));
         if self.found.len() > MOST_PROBLEMS {
             // Errors stay ahead of warnings, so that a cut never turns a refusal into a pass.
             self.found.sort_by_key(|problem| problem.severity);
@@ -103,7 +104,10 @@ impl Problems {
     /// The values that could be read.
     pub fn list<T>(&mut self, list: Option<List<Field<T>>>) -> Vec<T> {
         let fields = list.map(|list| list.value).unwrap_or_default();
-        fields.into_iter().filter_map(|field| self.get(Some(field))).collect()
+        fields
+            .into_iter()
+            .filter_map(|field| self.get(Some(field)))
+            .collect()
     }
 
     /// Says that a value has to be above zero, if it is not.
@@ -111,8 +115,13 @@ impl Problems {
         if let Some(placed) = value
             && placed.value <= T::default()
         {
-            let problem = Diagnostic::error("not-above-zero", format!("`{key}` must be above zero"));
-            self.push(problem.at(placed.span.clone(), "").help("write a larger value or leave it out"));
+            let problem =
+                Diagnostic::error("not-above-zero", format!("`{key}` must be above zero"));
+            self.push(
+                problem
+                    .at(placed.span.clone(), "")
+                    .help("write a larger value or leave it out"),
+            );
         }
     }
 
@@ -123,7 +132,11 @@ impl Problems {
         if text.is_empty() || text.starts_with('.') || !text.chars().all(allowed) {
             let title = format!("`{}` cannot be a name", shortened(text));
             let help = "use letters, digits, `-`, `_` and `.`, and do not begin with `.`";
-            self.push(Diagnostic::error("invalid-name", title).at(name.span.clone(), "").help(help));
+            self.push(
+                Diagnostic::error("invalid-name", title)
+                    .at(name.span.clone(), "")
+                    .help(help),
+            );
         } else if text.len() > LONGEST_NAME {
             let title = format!("the name is longer than {LONGEST_NAME} characters");
             let problem = Diagnostic::error("invalid-name", title).at(name.span.clone(), "");

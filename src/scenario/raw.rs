@@ -18,9 +18,9 @@ use super::choice::{ApiName, SpacingName};
 use super::raw_distribution::{Count, RawDistribution, Time};
 use super::value::{Bound, Field, List, Placed};
 use crate::catalogue::Family;
+use crate::expect::Metric;
 use crate::outcome::Failure;
 use crate::units::{Rate, Share, Usd};
-
 
 /// A load test or a plan for Amazon Bedrock.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -367,7 +367,7 @@ pub(super) struct RawService {
 pub(super) struct RawExpect {
     /// What is looked at, such as `latency.p99` or `throttle_share`.
     #[schemars(required)]
-    pub metric: Option<Field<String>>,
+    pub metric: Option<Field<Metric>>,
     /// The largest value that passes.
     pub at_most: Option<Field<Bound>>,
     /// The smallest value that passes.

@@ -152,23 +152,38 @@ impl<'de, A: Amount> Visitor<'de> for DistributionVisitor<A> {
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Self::Value, E> {
-        Self::BARE.visit_bool(value).map(Reading).map(RawDistribution::Bare)
+        Self::BARE
+            .visit_bool(value)
+            .map(Reading)
+            .map(RawDistribution::Bare)
     }
 
     fn visit_i64<E: de::Error>(self, value: i64) -> Result<Self::Value, E> {
-        Self::BARE.visit_i64(value).map(Reading).map(RawDistribution::Bare)
+        Self::BARE
+            .visit_i64(value)
+            .map(Reading)
+            .map(RawDistribution::Bare)
     }
 
     fn visit_f64<E: de::Error>(self, value: f64) -> Result<Self::Value, E> {
-        Self::BARE.visit_f64(value).map(Reading).map(RawDistribution::Bare)
+        Self::BARE
+            .visit_f64(value)
+            .map(Reading)
+            .map(RawDistribution::Bare)
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-        Self::BARE.visit_str(text).map(Reading).map(RawDistribution::Bare)
+        Self::BARE
+            .visit_str(text)
+            .map(Reading)
+            .map(RawDistribution::Bare)
     }
 
     fn visit_seq<S: SeqAccess<'de>>(self, list: S) -> Result<Self::Value, S::Error> {
-        Self::BARE.visit_seq(list).map(Reading).map(RawDistribution::Bare)
+        Self::BARE
+            .visit_seq(list)
+            .map(Reading)
+            .map(RawDistribution::Bare)
     }
 
     fn visit_map<M: MapAccess<'de>>(self, table: M) -> Result<Self::Value, M::Error> {

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::diagnostic::Diagnostic;
 use super::schema::scenario_schema;
@@ -68,11 +68,17 @@ impl Path {
     fn join(&self, name: &str) -> Self {
         let mut names = self.names.clone();
         names.push(shortened(name));
-        Self { names, in_list: false }
+        Self {
+            names,
+            in_list: false,
+        }
     }
 
     fn item(&self) -> Self {
-        Self { names: self.names.clone(), in_list: self.names.len() == 1 }
+        Self {
+            names: self.names.clone(),
+            in_list: self.names.len() == 1,
+        }
     }
 
     /// Where a key of this table stands, in words.
@@ -100,7 +106,7 @@ fn prune_value(
         (Shape::Value, _) => true,
         (Shape::List(items), DeValue::Array(list)) => {
             let path = path.item();
-            let mut kept = std::mem::take(list).into_iter().collect::<Vec<_>>();
+            let mut kept = std::mem::replace(list, DeArray::new()).into_iter().collect::<Vec<_>>();
             kept.retain_mut(|item| prune_value(item, items, &path, pruned));
             *list = kept.into_iter().collect();
             true
@@ -112,14 +118,22 @@ fn prune_value(
                 "put it between brackets: `[…]`".to_owned()
             };
             let title = format!("`{}` must be a list, not {}", path.names.join("."), a(kind));
-            pruned.problems.push(Diagnostic::error("wrong-type", title).at(span, "").help(help));
+            pruned.problems.push(
+                Diagnostic::error("wrong-type", title)
+                    .at(span, "")
+                    .help(help),
+            );
             false
         }
         (_, DeValue::Table(table)) => prune_table(table, shape, path, span, pruned),
         _ => {
             let name = path.names.join(".");
             let title = format!("`{name}` must be a table, not {}", a(kind));
-            pruned.problems.push(Diagnostic::error("wrong-type", title).at(span, "").help(example(&name, shape)));
+            pruned.problems.push(
+                Diagnostic::error("wrong-type", title)
+                    .at(span, "")
+                    .help(example(&name, shape)),
+            );
             false
         }
     }
@@ -185,14 +199,20 @@ fn choose_one(
 ) -> bool {
     let name = path.names.join(".");
     let choices = || listed(keys.keys().map(String::as_str));
-    let mut found: Vec<Spanned<String>> =
-        table.keys().map(|key| Spanned::new(key.span(), key.get_ref().to_string())).collect();
+    let mut found: Vec<Spanned<String>> = table
+        .keys()
+        .map(|key| Spanned::new(key.span(), key.get_ref().to_string()))
+        .collect();
     found.sort_by_key(|key| key.span().start);
     let mut found = found.into_iter();
     let Some(first) = found.next() else {
         let title = format!("`{name}` names none of its kinds");
         let help = format!("give it one of {}", choices());
-        pruned.problems.push(Diagnostic::error("missing-choice", title).at(span, "").help(help));
+        pruned.problems.push(
+            Diagnostic::error("missing-choice", title)
+                .at(span, "")
+                .help(help),
+        );
         return false;
     };
     for other in found {
@@ -213,28 +233,31 @@ fn choose_one(
 }
 
 impl Pruned {
-    fn unknown_key(
-        &mut self,
-        key: &Spanned<String>,
-        keys: &BTreeMap<String, Shape>,
-        path: &Path,
-    ) {
+    fn unknown_key(&mut self, key: &Spanned<String>, keys: &BTreeMap<String, Shape>, path: &Path) {
         let word = key.get_ref();
         let known = || keys.keys().map(String::as_str);
         let title = format!("unknown key `{}` {}", shortened(word), path.place());
         let near = closest(word, known());
         let help = if let Some(near) = near {
             self.excused.insert(near.to_owned());
-            format!("did you mean `{near}`? The keys here are {}", listed(known()))
+            format!(
+                "did you mean `{near}`? The keys here are {}",
+                listed(known())
+            )
         } else if let Some(table) = table_with(word) {
-            format!("`{word}` belongs in {table}; the keys here are {}", listed(known()))
+            format!(
+                "`{word}` belongs in {table}; the keys here are {}",
+                listed(known())
+            )
         } else if keys.is_empty() {
             "this table takes no keys".to_owned()
         } else {
             format!("the keys here are {}", listed(known()))
         };
         self.problems.push(
-            Diagnostic::error("unknown-key", title).at(key.span(), "not known here").help(help),
+            Diagnostic::error("unknown-key", title)
+                .at(key.span(), "not known here")
+                .help(help),
         );
     }
 }
@@ -271,7 +294,11 @@ fn tables_with(key: &str, shape: &Shape, path: &mut Vec<String>, found: &mut Vec
 }
 
 fn a(kind: &str) -> String {
-    let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+    let article = if kind.starts_with(['a', 'i']) {
+        "an"
+    } else {
+        "a"
+    };
     format!("{article} {kind}")
 }
 
@@ -294,16 +321,26 @@ fn shape_of(schema: &Value, definitions: &Value) -> Shape {
     }
     let inner = |schema: &Value| shape_of(schema, definitions);
     if let Some(Value::Array(choices)) = schema.get("anyOf") {
-        let table = choices.iter().map(inner).find(|shape| matches!(shape, Shape::OneOf(_)));
+        let table = choices
+            .iter()
+            .map(inner)
+            .find(|shape| matches!(shape, Shape::OneOf(_)));
         return match table {
             Some(Shape::OneOf(keys)) => Shape::ValueOrOneOf(keys),
             _ => Shape::Value,
         };
     }
     if let Some(Value::Array(choices)) = schema.get("oneOf") {
-        return Shape::OneOf(choices.iter().flat_map(|choice| properties(choice, definitions)).collect());
+        return Shape::OneOf(
+            choices
+                .iter()
+                .flat_map(|choice| properties(choice, definitions))
+                .collect(),
+        );
     }
-    if schema.get("properties").is_some() || schema.get("additionalProperties") == Some(&Value::Bool(false)) {
+    if schema.get("properties").is_some()
+        || schema.get("additionalProperties") == Some(&Value::Bool(false))
+    {
         return Shape::Table(properties(schema, definitions));
     }
     if let Some(named @ Value::Object(_)) = schema.get("additionalProperties") {
@@ -319,5 +356,8 @@ fn properties(schema: &Value, definitions: &Value) -> BTreeMap<String, Shape> {
     let Some(Value::Object(properties)) = schema.get("properties") else {
         return BTreeMap::new();
     };
-    properties.iter().map(|(name, schema)| (name.clone(), shape_of(schema, definitions))).collect()
+    properties
+        .iter()
+        .map(|(name, schema)| (name.clone(), shape_of(schema, definitions)))
+        .collect()
 }

@@ -4,10 +4,7 @@
 const LONGEST_WORD: usize = 80;
 
 /// The nearest name, if one is near enough to be meant: at most a third of the word is wrong.
-pub(super) fn closest<'a>(
-    word: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub(super) fn closest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST_WORD {
         return None;
     }
@@ -15,7 +12,12 @@ pub(super) fn closest<'a>(
     let tolerance = (word.chars().count() / 3).max(1);
     names
         .into_iter()
-        .map(|name| (strsim::osa_distance(&written, &name.replace('-', "_")), name))
+        .map(|name| {
+            (
+                strsim::osa_distance(&written, &name.replace('-', "_")),
+                name,
+            )
+        })
         .filter(|&(distance, _)| distance <= tolerance)
         .min()
         .map(|(_, name)| name)

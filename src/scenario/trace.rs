@@ -30,7 +30,11 @@ pub(super) enum TraceError {
     #[error("has no requests in it")]
     Empty,
     #[error("line {line}, column {column}: {problem}")]
-    Malformed { line: usize, column: usize, problem: String },
+    Malformed {
+        line: usize,
+        column: usize,
+        problem: String,
+    },
 }
 
 impl TraceError {
@@ -61,7 +65,9 @@ impl TraceError {
 pub(super) fn read(path: &Path) -> Result<Arc<[TracePoint]>, TraceError> {
     let mut bytes = Vec::new();
     // One byte more than is allowed tells a file that is too large from one that just fits.
-    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    File::open(path)?
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LARGEST {
         return Err(TraceError::TooLarge);
     }
@@ -70,7 +76,9 @@ pub(super) fn read(path: &Path) -> Result<Arc<[TracePoint]>, TraceError> {
 
 /// Reads a trace from the bytes of a file.
 fn parse(bytes: &[u8]) -> Result<Arc<[TracePoint]>, TraceError> {
-    let mut lines = bytes.split(|&byte| byte == b'\n').map(|line| line.trim_ascii_end());
+    let mut lines = bytes
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.trim_ascii_end());
     let header = lines.next().unwrap_or_default();
     if header.is_empty() && bytes.trim_ascii().is_empty() {
         return Err(TraceError::Empty);
@@ -78,7 +86,11 @@ fn parse(bytes: &[u8]) -> Result<Arc<[TracePoint]>, TraceError> {
     let header = header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header);
     if header != HEADER.as_bytes() {
         let problem = format!("the first line must be `{HEADER}`");
-        return Err(TraceError::Malformed { line: 1, column: 1, problem });
+        return Err(TraceError::Malformed {
+            line: 1,
+            column: 1,
+            problem,
+        });
     }
     let mut points = Vec::with_capacity(bytes.len() / 32);
     let mut first = None;
@@ -94,15 +106,25 @@ fn parse(bytes: &[u8]) -> Result<Arc<[TracePoint]>, TraceError> {
         let row = parse_row(line).map_err(malformed)?;
         let first = *first.get_or_insert(row.nanos);
         let at = u64::try_from(row.nanos - first).map(Instant::from_nanos);
-        let last = points.last().map_or(Instant::ZERO, |point: &TracePoint| point.at);
+        let last = points
+            .last()
+            .map_or(Instant::ZERO, |point: &TracePoint| point.at);
         match at {
             Ok(at) if at >= last => {
-                points.push(TracePoint { at, input: row.input, output: row.output });
+                points.push(TracePoint {
+                    at,
+                    input: row.input,
+                    output: row.output,
+                });
             }
             _ => return Err(malformed((0, "the time is before the line above it"))),
         }
     }
-    if points.is_empty() { Err(TraceError::Empty) } else { Ok(points.into()) }
+    if points.is_empty() {
+        Err(TraceError::Empty)
+    } else {
+        Ok(points.into())
+    }
 }
 
 struct Row {
@@ -115,12 +137,19 @@ struct Row {
 fn parse_row(line: &[u8]) -> Result<Row, (usize, &'static str)> {
     let mut fields = line.split(|&byte| byte == b',');
     let timestamp = fields.next().unwrap_or_default();
-    let input = fields.next().ok_or((line.len(), "the line has one column instead of three"))?;
-    let output = fields.next().ok_or((line.len(), "the line has two columns instead of three"))?;
+    let input = fields
+        .next()
+        .ok_or((line.len(), "the line has one column instead of three"))?;
+    let output = fields
+        .next()
+        .ok_or((line.len(), "the line has two columns instead of three"))?;
     let input_at = timestamp.len() + 1;
     let output_at = input_at + input.len() + 1;
     if fields.next().is_some() {
-        return Err((output_at + output.len(), "the line has more than three columns"));
+        return Err((
+            output_at + output.len(),
+            "the line has more than three columns",
+        ));
     }
     Ok(Row {
         nanos: parse_timestamp(timestamp)?,
@@ -133,11 +162,16 @@ fn parse_row(line: &[u8]) -> Result<Row, (usize, &'static str)> {
 /// up to nine digits or be left out.
 fn parse_timestamp(text: &[u8]) -> Result<i128, (usize, &'static str)> {
     let part = |from: usize, to: usize| {
-        text.get(from..to).and_then(digits).ok_or((from, "expected a time like `2023-11-16 18:17:03.97`"))
+        text.get(from..to)
+            .and_then(digits)
+            .ok_or((from, "expected a time like `2023-11-16 18:17:03.97`"))
     };
     let separator = |at: usize, allowed: &[u8]| match text.get(at) {
         Some(byte) if allowed.contains(byte) => Ok(()),
-        _ => Err((at.min(text.len()), "expected a time like `2023-11-16 18:17:03.97`")),
+        _ => Err((
+            at.min(text.len()),
+            "expected a time like `2023-11-16 18:17:03.97`",
+        )),
     };
     let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
     let (hour, minute, second) = (part(11, 13)?, part(14, 16)?, part(17, 19)?);
@@ -167,13 +201,18 @@ fn digits(text: &[u8]) -> Option<u64> {
     if text.is_empty() || text.len() > 18 || !text.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    Some(text.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
+    Some(
+        text.iter()
+            .fold(0, |value, digit| value * 10 + u64::from(digit - b'0')),
+    )
 }
 
 const fn days_in(year: u64, month: u64) -> u64 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
+            29
+        }
         2 => 28,
         _ => 31,
     }
@@ -181,7 +220,11 @@ const fn days_in(year: u64, month: u64) -> u64 {
 
 /// Days since a fixed day long ago. Counting years from March puts the leap day last.
 const fn days_before(year: u64, month: u64, day: u64) -> u64 {
-    let (year, month) = if month > 2 { (year + 399, month - 3) } else { (year + 398, month + 9) };
+    let (year, month) = if month > 2 {
+        (year + 399, month - 3)
+    } else {
+        (year + 398, month + 9)
+    };
     year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day
 }
 
@@ -194,7 +237,10 @@ mod tests {
     fn rows(text: &str) -> Result<Vec<(u64, u64, u64)>, String> {
         parse(format!("{HEADER}\n{text}").as_bytes())
             .map(|points| {
-                points.iter().map(|p| (p.at.as_nanos(), p.input.0, p.output.0)).collect()
+                points
+                    .iter()
+                    .map(|p| (p.at.as_nanos(), p.input.0, p.output.0))
+                    .collect()
             })
             .map_err(|error| error.to_string())
     }
@@ -204,7 +250,10 @@ mod tests {
         let text = "2023-12-31 23:59:59.9799600,4808,10\r\n2024-01-01 00:00:00.0319600,3180,8";
         assert_eq!(rows(text), Ok(vec![(0, 4_808, 10), (52_000_000, 3_180, 8)]));
         let leap = "2024-02-28 00:00:00,1,1\n2024-03-01 00:00:00,1,1\n";
-        assert_eq!(rows(leap), Ok(vec![(0, 1, 1), (2 * 86_400_000_000_000, 1, 1)]));
+        assert_eq!(
+            rows(leap),
+            Ok(vec![(0, 1, 1), (2 * 86_400_000_000_000, 1, 1)])
+        );
     }
 
     #[test]
@@ -220,7 +269,10 @@ mod tests {
             error(&format!("{good}\n2023-11-16 18:17:02.97,1,2")),
             "line 3, column 1: the time is before the line above it"
         );
-        assert_eq!(error("2023-02-29 00:00:00,1,2"), "line 2, column 6: there is no such day");
+        assert_eq!(
+            error("2023-02-29 00:00:00,1,2"),
+            "line 2, column 6: there is no such day"
+        );
         assert_eq!(
             error("2023-11-16 18:17:03Z,1,2"),
             "line 2, column 20: expected a fraction of one to nine digits, and no zone"

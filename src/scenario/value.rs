@@ -17,6 +17,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::notation;
+use crate::expect::Kind;
 use crate::units::{Rate, Share, Usd};
 
 /// Something and where it stands in the text.
@@ -143,7 +144,12 @@ impl<T: JsonSchema> JsonSchema for Placed<T> {
 impl<'de, T: Value> Deserialize<'de> for Reading<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = deserializer.deserialize_any(ScalarVisitor(PhantomData));
-        Ok(Self(read.unwrap_or_else(|error| Err(Flaw { title: error.to_string(), help: None }))))
+        Ok(Self(read.unwrap_or_else(|error| {
+            Err(Flaw {
+                title: error.to_string(),
+                help: None,
+            })
+        })))
     }
 }
 
@@ -325,7 +331,9 @@ impl Value for Share {
             _ => return wrong_kind(),
         };
         if (0.0..=1.0).contains(&fraction) {
-            Ok(Self { ppm: (fraction * 1e6).round() as u32 })
+            Ok(Self {
+                ppm: (fraction * 1e6).round() as u32,
+            })
         } else {
             Err("a bare number is a part of one, from 0 to 1".to_owned())
         }
@@ -356,26 +364,30 @@ impl Value for Usd {
     }
 }
 
-/// A mark to be passed: a bare number, seconds of a length of time, part of a share, or dollars.
+/// A mark to be passed, in the unit of its kind; a bare number takes the metric's own unit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Bound(pub f64);
+pub(super) struct Bound {
+    pub value: f64,
+    pub kind: Option<Kind>,
+}
 
 impl Value for Bound {
     const NOUN: &'static str = "a bound";
-    const EXAMPLE: &'static str = "a number, or a text with a unit such as `\"12s\"`, `\"1%\"` or `\"$5\"`";
+    const EXAMPLE: &'static str =
+        "a number, or a text with a unit such as `\"12s\"`, `\"1%\"` or `\"$5\"`";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, String> {
-        let Scalar::Text(text) = scalar else {
-            return <f64 as Value>::read(scalar).map(Self);
+        let (value, kind) = match scalar {
+            Scalar::Text(text) if text.trim().ends_with('%') => {
+                (notation::share(text)?.fraction(), Some(Kind::Share))
+            }
+            Scalar::Text(text) if text.trim().starts_with('$') => {
+                (notation::money(text)?.dollars(), Some(Kind::Money))
+            }
+            Scalar::Text(text) => (notation::duration(text)?.as_secs_f64(), Some(Kind::Time)),
+            _ => (<f64 as Value>::read(scalar)?, None),
         };
-        let text = text.trim();
-        if text.ends_with('%') {
-            notation::share(text).map(|share| Self(share.fraction()))
-        } else if text.starts_with('$') {
-            notation::money(text).map(|money| Self(money.dollars()))
-        } else {
-            notation::duration(text).map(|length| Self(length.as_secs_f64()))
-        }
+        Ok(Self { value, kind })
     }
 
     fn schema() -> Schema {

@@ -53,7 +53,10 @@ fn gamma(raw: Placed<RawGamma>, problems: &mut Problems) -> Option<ArrivalProces
     let rate = average(problems, raw.rate, &span);
     let cv = problems.require(raw.cv, "cv", &span, "`cv`, such as `cv = 4` for bursts");
     problems.above_zero("cv", cv.as_ref());
-    Some(open(Profile::Constant(rate?), Spacing::Gamma { cv: cv?.value }))
+    Some(open(
+        Profile::Constant(rate?),
+        Spacing::Gamma { cv: cv?.value },
+    ))
 }
 
 fn ramp(raw: Placed<RawRamp>, problems: &mut Problems) -> Option<ArrivalProcess> {
@@ -69,7 +72,11 @@ fn ramp(raw: Placed<RawRamp>, problems: &mut Problems) -> Option<ArrivalProcess>
         problems.push(problem.at(to.span, "").help("write a rate above zero"));
         return None;
     }
-    let profile = Profile::Ramp { from: from.value, to: to.value, over: over.value };
+    let profile = Profile::Ramp {
+        from: from.value,
+        to: to.value,
+        over: over.value,
+    };
     Some(open(profile, spacing))
 }
 
@@ -77,18 +84,29 @@ fn steps(raw: Placed<RawSteps>, problems: &mut Problems) -> Option<ArrivalProces
     let Placed { span, value: raw } = raw;
     let spacing = spacing(problems, raw.spacing);
     let Some(list) = raw.steps else {
-        problems.missing("steps", Some(&span), "`steps = [{ rate = \"1/s\", lasts = \"10s\" }]`");
+        problems.missing(
+            "steps",
+            Some(&span),
+            "`steps = [{ rate = \"1/s\", lasts = \"10s\" }]`",
+        );
         return None;
     };
     let given = list.value.len();
-    let steps: Vec<Step> =
-        list.value.into_iter().filter_map(|raw| step(raw, problems)).collect();
+    let steps: Vec<Step> = list
+        .value
+        .into_iter()
+        .filter_map(|raw| step(raw, problems))
+        .collect();
     if steps.len() < given {
         return None;
     }
     if steps.iter().all(|step| step.rate.events == 0) {
         let problem = Diagnostic::error("zero-rate", "no step has a rate above zero");
-        problems.push(problem.at(list.span, "").help("give at least one step a rate above zero"));
+        problems.push(
+            problem
+                .at(list.span, "")
+                .help("give at least one step a rate above zero"),
+        );
         return None;
     }
     Some(open(Profile::Steps(steps), spacing))
@@ -97,9 +115,17 @@ fn steps(raw: Placed<RawSteps>, problems: &mut Problems) -> Option<ArrivalProces
 fn step(raw: Placed<RawStep>, problems: &mut Problems) -> Option<Step> {
     let Placed { span, value: raw } = raw;
     let rate = bounded(problems, raw.rate, "rate", &span);
-    let lasts = problems.require(raw.lasts, "lasts", &span, "`lasts`, such as `lasts = \"10s\"`");
+    let lasts = problems.require(
+        raw.lasts,
+        "lasts",
+        &span,
+        "`lasts`, such as `lasts = \"10s\"`",
+    );
     problems.above_zero("lasts", lasts.as_ref());
-    Some(Step { rate: rate?.value, lasts: lasts?.value })
+    Some(Step {
+        rate: rate?.value,
+        lasts: lasts?.value,
+    })
 }
 
 fn sine(raw: Placed<RawSine>, problems: &mut Problems) -> Option<ArrivalProcess> {
@@ -107,7 +133,12 @@ fn sine(raw: Placed<RawSine>, problems: &mut Problems) -> Option<ArrivalProcess>
     let mean = bounded(problems, raw.mean, "mean", &span);
     nonzero(problems, mean.as_ref());
     let amplitude = bounded(problems, raw.amplitude, "amplitude", &span);
-    let period = problems.require(raw.period, "period", &span, "`period`, such as `period = \"5m\"`");
+    let period = problems.require(
+        raw.period,
+        "period",
+        &span,
+        "`period`, such as `period = \"5m\"`",
+    );
     problems.above_zero("period", period.as_ref());
     let spacing = spacing(problems, raw.spacing);
     let (mean, amplitude, period) = (mean?, amplitude?, period?);
@@ -120,20 +151,31 @@ fn sine(raw: Placed<RawSine>, problems: &mut Problems) -> Option<ArrivalProcess>
         );
         return None;
     }
-    let profile =
-        Profile::Sine { mean: mean.value, amplitude: amplitude.value, period: period.value };
+    let profile = Profile::Sine {
+        mean: mean.value,
+        amplitude: amplitude.value,
+        period: period.value,
+    };
     Some(open(profile, spacing))
 }
 
 fn closed_loop(raw: Placed<RawClosedLoop>, problems: &mut Problems) -> Option<ArrivalProcess> {
     let Placed { span, value: raw } = raw;
-    let workers = problems.require(raw.workers, "workers", &span, "`workers`, such as `workers = 8`");
+    let workers = problems.require(
+        raw.workers,
+        "workers",
+        &span,
+        "`workers`, such as `workers = 8`",
+    );
     problems.above_zero("workers", workers.as_ref());
     let think = match raw.think {
         Some(raw) => distribution(raw, problems)?.value,
         None => Distribution::Constant(0),
     };
-    Some(ArrivalProcess::ClosedLoop { workers: workers?.value, think })
+    Some(ArrivalProcess::ClosedLoop {
+        workers: workers?.value,
+        think,
+    })
 }
 
 fn recorded(
@@ -161,7 +203,9 @@ fn recorded(
 
 /// How long a recording goes on when it is replayed.
 pub(super) fn trace_length(process: &ArrivalProcess) -> Option<Duration> {
-    let ArrivalProcess::Trace { points, speed } = process else { return None };
+    let ArrivalProcess::Trace { points, speed } = process else {
+        return None;
+    };
     let last = points.last()?.at.as_nanos();
     Some(Duration::from_nanos((last as f64 / speed) as u64))
 }
@@ -180,7 +224,11 @@ fn average(
 fn nonzero(problems: &mut Problems, rate: Option<&Placed<Rate>>) {
     if let Some(rate) = rate.filter(|rate| rate.value.events == 0) {
         let problem = Diagnostic::error("zero-rate", "the rate is zero");
-        problems.push(problem.at(rate.span.clone(), "").help("write a rate above zero"));
+        problems.push(
+            problem
+                .at(rate.span.clone(), "")
+                .help("write a rate above zero"),
+        );
     }
 }
 
@@ -192,7 +240,10 @@ fn bounded(
 ) -> Option<Placed<Rate>> {
     let example = format!("`{key}`, such as `{key} = \"2/s\"`");
     let rate = problems.require(field, key, table, &example)?;
-    let highest = Rate { events: HIGHEST_RATE_PER_SECOND, period_nanos: 1_000_000_000 };
+    let highest = Rate {
+        events: HIGHEST_RATE_PER_SECOND,
+        period_nanos: 1_000_000_000,
+    };
     if is_above(rate.value, highest) {
         let title = format!("`{key}` is above {highest}");
         let problem = Diagnostic::error("rate-too-high", title).at(rate.span, "");

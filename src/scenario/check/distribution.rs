@@ -8,12 +8,6 @@ use super::super::raw_distribution::{
 use super::super::value::{Field, Placed};
 use crate::distribution::Distribution;
 
-/// The standard normal distribution's 95th percentile: what ties `p95` to a lognormal's sigma.
-const Z_95: f64 = 1.644_853_626_951_472_7;
-
-/// The same one's 99.9th percentile: beyond it lies one value in a thousand.
-const Z_99_9: f64 = 3.090_232_306_167_813_5;
-
 /// Reads a distribution and its parameters.
 pub(super) fn distribution<A: Amount>(
     raw: Placed<RawDistribution<A>>,
@@ -21,51 +15,53 @@ pub(super) fn distribution<A: Amount>(
 ) -> Option<Placed<Distribution>> {
     let span = raw.span;
     let shape = match raw.value {
-        RawDistribution::Bare(value) => RawShape::Constant(Field::<A::Whole>::new(span.clone(), value)),
+        RawDistribution::Bare(value) => {
+            RawShape::Constant(Field::<A::Whole>::new(span.clone(), value))
+        }
         RawDistribution::Shaped(shape) => shape,
     };
     let distribution = match shape {
-        RawShape::Constant(value) => problems.get(Some(value)).map(A::whole).map(Distribution::Constant),
+        RawShape::Constant(value) => problems
+            .get(Some(value))
+            .map(A::whole)
+            .map(Distribution::Constant),
         RawShape::Uniform(raw) => uniform(raw, problems),
         RawShape::Normal(raw) => normal(raw, problems),
         RawShape::Lognormal(raw) => lognormal(raw, problems),
         RawShape::Empirical(list) => {
             if list.value.is_empty() {
                 let problem = Diagnostic::error("empty-list", "`empirical` holds no values");
-                problems.push(problem.at(list.span.clone(), "").help("list at least one value"));
+                problems.push(
+                    problem
+                        .at(list.span.clone(), "")
+                        .help("list at least one value"),
+                );
             }
             let given = list.value.len();
-            let values: Vec<u64> = problems.list(Some(list)).into_iter().map(A::whole).collect();
+            let values: Vec<u64> = problems
+                .list(Some(list))
+                .into_iter()
+                .map(A::whole)
+                .collect();
             (given > 0 && values.len() == given).then_some(Distribution::Empirical(values))
         }
     };
     distribution.map(|distribution| Placed::new(span, distribution))
 }
 
-/// The smallest and the largest value, or those beyond which lies one value in a thousand.
+/// The smallest and the largest value; where there is none, that beyond which lies one in a thousand.
 pub(super) fn range(distribution: &Distribution) -> (u64, u64) {
-    match distribution {
-        Distribution::Constant(value) => (*value, *value),
-        Distribution::Uniform { min, max } => (*min, *max),
-        Distribution::Normal { mean, sd } => {
-            ((mean - Z_99_9 * sd).max(0.0) as u64, (mean + Z_99_9 * sd) as u64)
-        }
-        Distribution::Lognormal { median, p95 } => {
-            let sigma = (p95 / median).ln() / Z_95;
-            let far = (Z_99_9 * sigma).exp();
-            ((median / far) as u64, (median * far) as u64)
-        }
-        Distribution::Empirical(values) => (
-            values.iter().copied().min().unwrap_or_default(),
-            values.iter().copied().max().unwrap_or_default(),
-        ),
-    }
+    let low = match distribution {
+        Distribution::Normal { .. } | Distribution::Lognormal { .. } => 0.001,
+        _ => 0.0,
+    };
+    let high = distribution
+        .max()
+        .unwrap_or_else(|| distribution.quantile(0.999));
+    (distribution.quantile(low), high)
 }
 
-fn uniform<A: Amount>(
-    raw: Placed<RawUniform<A>>,
-    problems: &mut Problems,
-) -> Option<Distribution> {
+fn uniform<A: Amount>(raw: Placed<RawUniform<A>>, problems: &mut Problems) -> Option<Distribution> {
     let min = problems.require(raw.value.min, "min", &raw.span, "`min`, the smallest value");
     let max = problems.require(raw.value.max, "max", &raw.span, "`max`, the largest value");
     let (min, max) = (min?, max?);
@@ -78,22 +74,37 @@ fn uniform<A: Amount>(
         );
         return None;
     }
-    Some(Distribution::Uniform { min: A::whole(min.value), max: A::whole(max.value) })
+    Some(Distribution::Uniform {
+        min: A::whole(min.value),
+        max: A::whole(max.value),
+    })
 }
 
 fn normal<A: Amount>(raw: Placed<RawNormal<A>>, problems: &mut Problems) -> Option<Distribution> {
     let mean = problems.require(raw.value.mean, "mean", &raw.span, "`mean`");
-    let sd = problems.require(raw.value.sd, "sd", &raw.span, "`sd`, the standard deviation");
+    let sd = problems.require(
+        raw.value.sd,
+        "sd",
+        &raw.span,
+        "`sd`, the standard deviation",
+    );
     let (mean, sd) = (mean?, sd?);
     let mut fine = true;
     for (key, field) in [("mean", &mean), ("sd", &sd)] {
         if A::real(field.value) < 0.0 {
             let problem = Diagnostic::error("negative", format!("`{key}` is negative"));
-            problems.push(problem.at(field.span.clone(), "").help("write zero or more"));
+            problems.push(
+                problem
+                    .at(field.span.clone(), "")
+                    .help("write zero or more"),
+            );
             fine = false;
         }
     }
-    fine.then(|| Distribution::Normal { mean: A::real(mean.value), sd: A::real(sd.value) })
+    fine.then(|| Distribution::Normal {
+        mean: A::real(mean.value),
+        sd: A::real(sd.value),
+    })
 }
 
 fn lognormal<A: Amount>(
@@ -101,12 +112,21 @@ fn lognormal<A: Amount>(
     problems: &mut Problems,
 ) -> Option<Distribution> {
     let median = problems.require(raw.value.median, "median", &raw.span, "`median`");
-    let p95 = problems.require(raw.value.p95, "p95", &raw.span, "`p95`, the 95th percentile");
+    let p95 = problems.require(
+        raw.value.p95,
+        "p95",
+        &raw.span,
+        "`p95`, the 95th percentile",
+    );
     let (median, p95) = (median?, p95?);
     let (low, high) = (A::real(median.value), A::real(p95.value));
     if low <= 0.0 {
         let problem = Diagnostic::error("not-above-zero", "`median` must be above zero");
-        problems.push(problem.at(median.span, "").help("write a larger value, or use `constant`"));
+        problems.push(
+            problem
+                .at(median.span, "")
+                .help("write a larger value, or use `constant`"),
+        );
         return None;
     }
     if high < low {
@@ -118,7 +138,10 @@ fn lognormal<A: Amount>(
         );
         return None;
     }
-    Some(Distribution::Lognormal { median: low, p95: high })
+    Some(Distribution::Lognormal {
+        median: low,
+        p95: high,
+    })
 }
 
 #[cfg(test)]
@@ -129,9 +152,18 @@ mod tests {
     fn nearly_all_values_lie_in_the_range() {
         assert_eq!(range(&Distribution::Constant(7)), (7, 7));
         assert_eq!(range(&Distribution::Empirical(vec![5, 3, 9])), (3, 9));
-        assert_eq!(range(&Distribution::Normal { mean: 100.0, sd: 50.0 }), (0, 254));
+        assert_eq!(
+            range(&Distribution::Normal {
+                mean: 100.0,
+                sd: 50.0
+            }),
+            (0, 254)
+        );
         // 1,800 · (6,000 / 1,800)^(3.0902 / 1.6449) = 17,285.
-        let (low, high) = range(&Distribution::Lognormal { median: 1_800.0, p95: 6_000.0 });
+        let (low, high) = range(&Distribution::Lognormal {
+            median: 1_800.0,
+            p95: 6_000.0,
+        });
         assert!((187..=188).contains(&low), "{low}");
         assert!((17_250..17_330).contains(&high), "{high}");
     }

@@ -1,0 +1,140 @@
+//! What was written → what will be done, or every reason why not.
+//!
+//! Promises: checking changes nothing and stops at nothing. Each table is read as far as it goes,
+//! and a scenario comes out only if no problem is an error.
+//!
+//! Deliberately not: defaults hidden in the types. Each one stands where its table is read, and in
+//! the description of its key in `raw`.
+
+mod arrivals;
+mod distribution;
+mod fit;
+mod limiter;
+mod models;
+mod prompts;
+mod settings;
+
+use std::path::Path;
+
+use super::diagnostic::Diagnostic;
+use super::problems::Problems;
+use super::raw::{RawArrivals, RawScenario};
+use super::{Checked, Prompt, Scenario, ScenarioModel, TargetSettings};
+use crate::arrivals::ArrivalProcess;
+use crate::rng::Seed;
+
+/// Turns a document into a scenario; `folder` is where the files begin that it names.
+pub(super) fn check(
+    raw: RawScenario,
+    text: &str,
+    folder: &Path,
+    mut problems: Problems,
+) -> Result<Checked, Vec<Diagnostic>> {
+    let scenario = scenario(raw, text, folder, &mut problems);
+    let failed = problems.any_error();
+    match scenario {
+        Some(scenario) if !failed => Ok(Checked {
+            scenario,
+            warnings: problems.sorted(),
+        }),
+        _ => Err(problems.sorted()),
+    }
+}
+
+fn scenario(
+    raw: RawScenario,
+    text: &str,
+    folder: &Path,
+    problems: &mut Problems,
+) -> Option<Scenario> {
+    if raw.name.is_none() {
+        problems.missing(
+            "name",
+            None,
+            "`name = \"my-scenario\"` at the top of the file",
+        );
+    }
+    let name = problems.read(raw.name);
+    if let Some(name) = &name {
+        problems.name(name);
+    }
+    let about = problems.get(raw.about);
+    let seed = problems.get(raw.seed).unwrap_or(1);
+    let target = settings::target(raw.target, problems);
+    if raw.arrivals.is_none() {
+        problems.missing(
+            "arrivals",
+            None,
+            "a table such as `[arrivals.poisson]` with its `rate`",
+        );
+    }
+    let recorded = matches!(
+        raw.arrivals.as_ref().map(|raw| &raw.value),
+        Some(RawArrivals::Trace(_))
+    );
+    let arrivals = raw
+        .arrivals
+        .and_then(|raw| arrivals::arrivals(raw, folder, problems));
+    let run = settings::run(raw.run, arrivals.as_ref(), recorded, problems);
+    let limiter = limiter::limiter(raw.limiter, problems);
+    let retry = settings::retry(raw.retry, problems);
+    let service = settings::service(raw.service, problems);
+    let models = raw.model.map(|raw| raw.value).unwrap_or_default();
+    if models.is_empty() {
+        problems.missing(
+            "model",
+            None,
+            "a table such as `[model.NAME]` with the model's `id`",
+        );
+    }
+    let models = models::models(models, limiter.as_ref(), &target, problems);
+    let around = prompts::Surroundings {
+        models: &models,
+        limiter: limiter.as_ref().map(|limiter| &limiter.span),
+        service: (!matches!(target, TargetSettings::Bedrock { .. })).then_some(&service),
+        recorded,
+        trace_input: arrivals.as_ref().and_then(trace_input),
+    };
+    let list = raw.prompt.filter(|list| !list.value.is_empty());
+    if list.is_none() {
+        problems.missing(
+            "prompt",
+            None,
+            "a table `[[prompt]]` with a `name` and a `text`",
+        );
+    }
+    let prompts = list
+        .map(|list| prompts::prompts(list, &around, problems))
+        .unwrap_or_default();
+    let marks = raw.expect.map(|list| list.value).unwrap_or_default();
+    let expect: Vec<_> = marks
+        .into_iter()
+        .filter_map(|raw| settings::expectation(raw, problems))
+        .collect();
+    Some(Scenario {
+        name: name?.value,
+        about,
+        seed: Seed(seed),
+        target,
+        run,
+        arrivals: arrivals?,
+        models: models
+            .into_iter()
+            .map(|model| model.model)
+            .collect::<Option<Vec<ScenarioModel>>>()?,
+        prompts: prompts.into_iter().collect::<Option<Vec<Prompt>>>()?,
+        retry,
+        service,
+        expect,
+        text: text.to_owned(),
+    })
+}
+
+/// The shortest and the longest input of a recording.
+fn trace_input(process: &ArrivalProcess) -> Option<(u64, u64)> {
+    let ArrivalProcess::Trace { points, .. } = process else {
+        return None;
+    };
+    let inputs = || points.iter().map(|point| point.input.0);
+    Some((inputs().min()?, inputs().max()?))
+}

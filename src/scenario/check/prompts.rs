@@ -1,0 +1,509 @@
+//! `[[prompt]]`: each class by itself and beside its model, then all of them together.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::super::diagnostic::Diagnostic;
+use super::super::problems::{Problems, did_you_mean};
+use super::super::raw::RawPrompt;
+use super::super::value::{Placed, shortened};
+use super::super::{Api, Prompt, ScenarioModel};
+use super::distribution::{distribution, range};
+use super::fit::{self, Container, Owner, Reservation};
+use super::models::Candidate;
+use crate::distribution::Distribution;
+use crate::outcome::ModelIndex;
+use crate::service::ServiceSettings;
+use crate::text::estimate_tokens;
+use crate::units::{Share, Tokens, grouped};
+
+/// More classes than this are a generated file gone wrong, and would not fit a class's index.
+const MOST_PROMPTS: usize = 1_000;
+
+/// Output tokens of an answer where the scenario does not say.
+const USUAL_OUTPUT: u64 = 200;
+
+/// What stands around the prompts.
+pub(super) struct Surroundings<'a> {
+    /// The models, in order of their names.
+    pub models: &'a [Candidate],
+    /// The limiter's table.
+    pub limiter: Option<&'a Range<usize>>,
+    /// The stub's or the simulator's own settings, unless requests go to Bedrock itself.
+    pub service: Option<&'a ServiceSettings>,
+    /// Whether lengths may come from a trace.
+    pub recorded: bool,
+    /// The shortest and the longest input of the trace, where it could be read.
+    pub trace_input: Option<(u64, u64)>,
+}
+
+/// Reads all prompts.
+pub(super) fn prompts(
+    list: Placed<Vec<Placed<RawPrompt>>>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Vec<Option<Prompt>> {
+    if list.value.len() > MOST_PROMPTS {
+        let title = format!("there are more than {MOST_PROMPTS} prompts");
+        let help = "draw lengths from a distribution instead of naming each prompt";
+        problems.push(
+            Diagnostic::error("too-many-prompts", title)
+                .at(list.span, "")
+                .help(help),
+        );
+        return Vec::new();
+    }
+    let mut names: BTreeMap<String, Range<usize>> = BTreeMap::new();
+    let mut used = vec![false; around.models.len()];
+    let mut weights = Vec::new();
+    let mut last = 0..0;
+    let mut prompts = Vec::new();
+    for raw in list.value {
+        last = raw.span.clone();
+        let class = prompt(raw, around, &mut names, problems);
+        weights.push(class.weight);
+        if let Some(index) = class.model {
+            used[index] = true;
+        }
+        prompts.push(class.prompt);
+    }
+    if !weights.is_empty() && weights.iter().all(|&weight| weight == Some(0.0)) {
+        let problem = Diagnostic::error("zero-weights", "the weights of all prompts are zero");
+        problems.push(
+            problem
+                .at(last, "")
+                .help("give at least one prompt a weight above zero"),
+        );
+    }
+    for (model, used) in around.models.iter().zip(used) {
+        // A prompt whose model is unclear might have meant this one.
+        if !used && prompts.iter().all(Option::is_some) {
+            let title = format!("no prompt uses the model `{}`", model.name);
+            let problem = Diagnostic::warning("unused-model", title).at(model.span.clone(), "");
+            problems.push(problem.help("name it as a prompt's `model`, or take it out"));
+        }
+    }
+    prompts
+}
+
+/// What became of one prompt.
+struct Class {
+    /// Its weight, if that could be read.
+    weight: Option<f64>,
+    /// Its model, if that could be found.
+    model: Option<usize>,
+    /// The prompt, if all of it could be read.
+    prompt: Option<Prompt>,
+}
+
+fn prompt(
+    raw: Placed<RawPrompt>,
+    around: &Surroundings<'_>,
+    names: &mut BTreeMap<String, Range<usize>>,
+    problems: &mut Problems,
+) -> Class {
+    let Placed {
+        span,
+        value: mut raw,
+    } = raw;
+    let name = name(&mut raw, &span, names, problems);
+    let weight = weight(&mut raw, problems);
+    let index = model_index(&mut raw, &span, around, problems);
+    let candidate = index.and_then(|index| around.models[index].model.as_ref());
+    let lengths = lengths(&mut raw, &span, around, problems);
+    let max_tokens = problems.read(raw.max_tokens.take());
+    problems.above_zero("max_tokens", max_tokens.as_ref());
+    let sampling = sampling(&mut raw, candidate, problems);
+    let stop = problems.list(raw.stop.take());
+    let output = raw
+        .output_tokens
+        .take()
+        .map(|raw| distribution(raw, problems));
+    let reserved = candidate.and_then(|model| {
+        let place = max_tokens.as_ref().map_or(&span, |placed| &placed.span);
+        let reserved = reserve(model, max_tokens.as_ref(), &span, &lengths, problems)?;
+        let label = name.as_ref().map_or("?", |name| name.value.as_str());
+        fits(label, place, model, reserved, &lengths, around, problems);
+        Some(reserved)
+    });
+    let prompt = || {
+        let reserved = reserved?;
+        Some(Prompt {
+            name: name?.value,
+            weight: weight?,
+            model: ModelIndex(u16::try_from(index?).ok()?),
+            text: lengths.text?,
+            system: lengths.system,
+            input: lengths.input?,
+            output: match output {
+                Some(distribution) => Some(distribution?.value),
+                None if around.recorded => None,
+                None => Some(Distribution::Constant(USUAL_OUTPUT.min(reserved.0))),
+            },
+            max_tokens: max_tokens.map(|tokens| Tokens(tokens.value)),
+            reserved_output: reserved,
+            temperature: sampling.0.map(|value| value as f32),
+            top_p: sampling.1.map(|value| value as f32),
+            stop,
+        })
+    };
+    Class {
+        weight,
+        model: index,
+        prompt: prompt(),
+    }
+}
+
+fn name(
+    raw: &mut RawPrompt,
+    span: &Range<usize>,
+    names: &mut BTreeMap<String, Range<usize>>,
+    problems: &mut Problems,
+) -> Option<Placed<String>> {
+    let name = problems.require(raw.name.take(), "name", span, "`name`, for the reports")?;
+    problems.name(&name);
+    if let Some(first) = names.get(&name.value) {
+        let title = format!("two prompts have the name `{}`", shortened(&name.value));
+        problems.push(
+            Diagnostic::error("duplicate-name", title)
+                .at(name.span.clone(), "the second one")
+                .context(first.clone(), "the first one")
+                .help("give each prompt a name of its own"),
+        );
+    } else {
+        names.insert(name.value.clone(), name.span.clone());
+    }
+    Some(name)
+}
+
+fn weight(raw: &mut RawPrompt, problems: &mut Problems) -> Option<f64> {
+    let Some(field) = raw.weight.take() else {
+        return Some(1.0);
+    };
+    let weight = problems.read(Some(field))?;
+    if weight.value < 0.0 {
+        let problem = Diagnostic::error("negative-weight", "`weight` is negative");
+        problems.push(problem.at(weight.span, "").help("write zero or more"));
+        return None;
+    }
+    if weight.value == 0.0 {
+        let problem = Diagnostic::warning("never-chosen", "a prompt of weight 0 is never chosen");
+        problems.push(
+            problem
+                .at(weight.span, "")
+                .help("give it a weight, or take it out"),
+        );
+    }
+    Some(weight.value)
+}
+
+fn model_index(
+    raw: &mut RawPrompt,
+    span: &Range<usize>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<usize> {
+    let names = || around.models.iter().map(|model| model.name.as_str());
+    let Some(field) = raw.model.take() else {
+        if around.models.len() > 1 {
+            problems.missing(
+                "model",
+                Some(span),
+                "`model`, since there are several to choose from",
+            );
+        }
+        return (around.models.len() == 1).then_some(0);
+    };
+    let model = problems.read(Some(field))?;
+    let found = names().position(|name| name == model.value);
+    if found.is_none() {
+        let title = format!("there is no model `{}` here", shortened(&model.value));
+        let help = did_you_mean(&model.value, names());
+        let problem = Diagnostic::error("unknown-model-name", title);
+        problems.push(problem.at(model.span, "named here").help(help));
+    }
+    found
+}
+
+/// What a prompt says, or how long it is. None inside means that it could not be read.
+#[derive(Default)]
+struct Lengths {
+    text: Option<Option<String>>,
+    system: Option<String>,
+    input: Option<Option<Distribution>>,
+    span: Option<Range<usize>>,
+}
+
+impl Lengths {
+    /// The shortest and the longest input; those of the trace where the prompt has none.
+    fn range(&self, around: &Surroundings<'_>) -> Option<(u64, u64)> {
+        match self.input.as_ref()? {
+            Some(input) => Some(range(input)),
+            None => around.trace_input,
+        }
+    }
+}
+
+fn lengths(
+    raw: &mut RawPrompt,
+    span: &Range<usize>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Lengths {
+    let system = problems.get(raw.system.take());
+    match (raw.text.take(), raw.input_tokens.take()) {
+        (Some(text), None) => {
+            let Some(text) = problems.read(Some(text)) else {
+                return Lengths::default();
+            };
+            if text.value.trim().is_empty() {
+                let problem = Diagnostic::error("empty-text", "`text` is empty");
+                problems.push(problem.at(text.span.clone(), "").help("write what to ask"));
+            }
+            let written = text.value.chars().count();
+            let with_system = written + system.as_ref().map_or(0, |system| system.chars().count());
+            let Tokens(input) = estimate_tokens(with_system as u64);
+            Lengths {
+                input: Some(Some(Distribution::Constant(input))),
+                text: Some(Some(text.value)),
+                system,
+                span: Some(text.span),
+            }
+        }
+        (None, Some(length)) => {
+            let length = distribution(length, problems);
+            let (span, input) = match length {
+                Some(Placed { span, value }) => (Some(span), Some(Some(value))),
+                None => (None, None),
+            };
+            Lengths {
+                text: Some(None),
+                system,
+                input,
+                span,
+            }
+        }
+        (Some(text), Some(length)) => {
+            let problem = Diagnostic::error("text-and-length", "`text` has a length of its own");
+            problems.push(
+                problem
+                    .at(length.span, "a second length")
+                    .context(text.span, "the text")
+                    .help("keep one of `text` and `input_tokens`"),
+            );
+            Lengths::default()
+        }
+        (None, None) if around.recorded => Lengths {
+            text: Some(None),
+            system,
+            input: Some(None),
+            span: None,
+        },
+        (None, None) => {
+            problems.missing(
+                "text",
+                Some(span),
+                "`text`, or `input_tokens` for made-up text",
+            );
+            Lengths::default()
+        }
+    }
+}
+
+type Sampling = (Option<f64>, Option<f64>);
+
+fn sampling(
+    raw: &mut RawPrompt,
+    model: Option<&ScenarioModel>,
+    problems: &mut Problems,
+) -> Sampling {
+    let temperature = problems.read(raw.temperature.take());
+    let top_p = problems.read(raw.top_p.take());
+    for (key, field) in [("temperature", &temperature), ("top_p", &top_p)] {
+        if let Some(field) = field
+            .as_ref()
+            .filter(|field| !(0.0..=1.0).contains(&field.value))
+        {
+            let problem = Diagnostic::error("out-of-range", format!("`{key}` is not from 0 to 1"));
+            problems.push(
+                problem
+                    .at(field.span.clone(), "")
+                    .help("write a number from 0 to 1"),
+            );
+        }
+    }
+    if let (Some(temperature), Some(top_p), Some(model)) = (&temperature, &top_p, model)
+        && claude_version(&model.facts.id).is_some_and(|version| version >= (4, 5))
+    {
+        let title = format!(
+            "`{}` takes `temperature` or `top_p`, not both",
+            model.facts.name
+        );
+        problems.push(
+            Diagnostic::warning("temperature-and-top-p", title)
+                .at(top_p.span.clone(), "the second one")
+                .context(temperature.span.clone(), "the first one")
+                .help("keep one of them"),
+        );
+    }
+    (
+        temperature.map(|field| field.value),
+        top_p.map(|field| field.value),
+    )
+}
+
+/// The version in the id of a Claude model: 4.5 of `anthropic.claude-sonnet-4-5-20250929-v1:0`.
+fn claude_version(id: &str) -> Option<(u32, u32)> {
+    let (_, name) = id.split_once("claude-")?;
+    // Dates have eight digits, versions one or two.
+    let mut numbers = name
+        .split(['-', '.'])
+        .filter(|part| part.len() <= 2)
+        .filter_map(|part| part.parse::<u32>().ok());
+    Some((numbers.next()?, numbers.next().unwrap_or(0)))
+}
+
+/// The output tokens that Bedrock reserves for a request.
+fn reserve(
+    model: &ScenarioModel,
+    max_tokens: Option<&Placed<u64>>,
+    span: &Range<usize>,
+    lengths: &Lengths,
+    problems: &mut Problems,
+) -> Option<Tokens> {
+    let facts = &model.facts;
+    if let Some(max_tokens) = max_tokens {
+        if max_tokens.value > facts.max_output.0 {
+            let most = grouped(facts.max_output.0.cast_signed());
+            let title = format!(
+                "`max_tokens` is above the {most} that `{}` can write",
+                facts.name
+            );
+            let problem = Diagnostic::error("max-tokens-too-large", title);
+            problems.push(
+                problem
+                    .at(max_tokens.span.clone(), "")
+                    .help(format!("write at most `{}`", facts.max_output.0)),
+            );
+            return None;
+        }
+        return Some(Tokens(max_tokens.value));
+    }
+    if model.api == Api::InvokeModel && facts.family.requires_max_tokens() {
+        let title = format!(
+            "`{}` needs `max_tokens`: InvokeModel refuses to go without",
+            facts.name
+        );
+        let problem = Diagnostic::error("max-tokens-required", title).at(span.clone(), "");
+        problems.push(problem.help("add `max_tokens`, or call it with `api = \"converse\"`"));
+        return None;
+    }
+    let default = match model.api {
+        Api::InvokeModel => facts.family.default_max_tokens(),
+        Api::Converse => None,
+    };
+    if default.is_none() {
+        let most = facts.max_output.0;
+        let title = format!(
+            "`max_tokens` is unset: each request reserves the model's maximum of {} tokens",
+            grouped(most.cast_signed())
+        );
+        let input = lengths
+            .input
+            .as_ref()
+            .and_then(|input| input.as_ref())
+            .map_or(0, |input| input.quantile(0.5));
+        let room = model.quota.tpm.map_or_else(String::new, |tpm| {
+            let fit = tpm / most.saturating_add(input).max(1);
+            format!(
+                "; {} fit into {} tpm",
+                grouped(fit.cast_signed()),
+                grouped(tpm.cast_signed())
+            )
+        });
+        let problem = Diagnostic::warning("max-tokens-unset", format!("{title}{room}"));
+        problems.push(
+            problem
+                .at(span.clone(), "")
+                .help("set `max_tokens` to what answers need"),
+        );
+    }
+    Some(default.unwrap_or(facts.max_output))
+}
+
+fn fits(
+    name: &str,
+    span: &Range<usize>,
+    model: &ScenarioModel,
+    reserved: Tokens,
+    lengths: &Lengths,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) {
+    if let (Some(Some(Distribution::Constant(input))), context) =
+        (&lengths.input, model.facts.context)
+        && *input > context.0
+    {
+        let title = format!(
+            "the input is longer than the {} tokens that `{}` can read",
+            grouped(context.0.cast_signed()),
+            model.facts.name
+        );
+        let place = lengths.span.clone().unwrap_or_else(|| span.clone());
+        let problem = Diagnostic::error("input-too-long", title).at(place, "");
+        problems.push(problem.help("shorten it"));
+    }
+    let Some((least, most)) = lengths.range(around) else {
+        return;
+    };
+    let reservation = Reservation {
+        prompt: name,
+        span,
+        least: Tokens(least) + reserved,
+        most: Tokens(most) + reserved,
+    };
+    if let Some(limiter) = &model.limiter {
+        let container = Container {
+            owner: Owner::Limiter,
+            quota: limiter.quota,
+            headroom: limiter.headroom,
+            burst: limiter.burst,
+            table: around.limiter,
+        };
+        fit::check(&reservation, &container, problems);
+    }
+    if let Some(service) = around.service {
+        let container = Container {
+            owner: Owner::Service,
+            quota: model.quota,
+            headroom: Share::ZERO,
+            burst: service.quota_capacity,
+            table: None,
+        };
+        fit::check(&reservation, &container, problems);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_claude() {
+        assert_eq!(
+            claude_version("anthropic.claude-sonnet-4-5-20250929-v1:0"),
+            Some((4, 5))
+        );
+        assert_eq!(
+            claude_version("anthropic.claude-3-5-haiku-20241022-v1:0"),
+            Some((3, 5))
+        );
+        assert_eq!(
+            claude_version("anthropic.claude-sonnet-4-20250514-v1:0"),
+            Some((4, 0))
+        );
+        assert_eq!(claude_version("anthropic.claude-opus-5"), Some((5, 0)));
+        assert_eq!(claude_version("anthropic.claude-v2:1"), None);
+        assert_eq!(claude_version("amazon.nova-lite-v1:0"), None);
+    }
+}
