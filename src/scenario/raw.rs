@@ -62,17 +62,12 @@ pub(super) struct RawScenario {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum RawTarget {
     /// The simulator, in virtual time.
-    Sim(Placed<RawNothing>),
+    Sim {},
     /// The local look-alike of Bedrock.
-    Stub(Placed<RawNothing>),
+    Stub {},
     /// Amazon Bedrock itself.
     Bedrock(Placed<RawBedrock>),
 }
-
-/// A table without keys.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawNothing {}
 
 /// How Amazon Bedrock is reached.
 #[derive(Debug, Deserialize, JsonSchema)]

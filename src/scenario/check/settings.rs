@@ -23,8 +23,8 @@ const WHOLE: Share = Share::percent(100);
 /// Where requests go; the stub unless said otherwise.
 pub(super) fn target(raw: Option<Placed<RawTarget>>, problems: &mut Problems) -> TargetSettings {
     match raw.map(|raw| raw.value) {
-        Some(RawTarget::Sim(_)) => TargetSettings::Sim,
-        Some(RawTarget::Stub(_)) | None => TargetSettings::Stub,
+        Some(RawTarget::Sim {}) => TargetSettings::Sim,
+        Some(RawTarget::Stub {}) | None => TargetSettings::Stub,
         Some(RawTarget::Bedrock(raw)) => TargetSettings::Bedrock {
             region: problems.get(raw.value.region),
             profile: problems.get(raw.value.profile),
