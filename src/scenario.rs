@@ -172,3 +172,6 @@ pub struct Prompt {
     /// Where to stop.
     pub stop: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -66,7 +66,7 @@ pub(super) enum RawTarget {
     /// The local look-alike of Bedrock.
     Stub {},
     /// Amazon Bedrock itself.
-    Bedrock(Placed<RawBedrock>),
+    Bedrock(Box<Placed<RawBedrock>>),
 }
 
 /// How Amazon Bedrock is reached.
@@ -267,6 +267,13 @@ pub(super) struct RawQuota {
     pub tpm: Option<Field<u64>>,
     /// Tokens per day.
     pub tpd: Option<Field<u64>>,
+}
+
+impl RawQuota {
+    /// Whether no limit is given.
+    pub const fn is_empty(&self) -> bool {
+        self.rpm.is_none() && self.tpm.is_none() && self.tpd.is_none()
+    }
 }
 
 /// What this client does about the quota.

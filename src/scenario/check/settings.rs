@@ -60,7 +60,7 @@ pub(super) fn run(
     let bounded = raw.max_requests.is_some();
     let max_requests = problems.read(raw.max_requests);
     problems.above_zero("max_requests", max_requests.as_ref());
-    if !given && !recorded && !bounded {
+    if !given && !recorded && !bounded && !problems.excuses("run") {
         problems.missing(
             "duration",
             table.as_ref(),
