@@ -1,1 +1,17 @@
-//! report. WIP
+//! What a run came to, in words and tables for people.
+//!
+//! Promises: a pure function of the run, so that `run`, `sim` and `report` print the same text; the
+//! first sentence says what happened to the requests; each time names its two ends; what was not
+//! measured is said; colour never carries what the words do not.
+//!
+//! Deliberately not: judgement (the verdicts are in the run) and printing.
+
+mod quotas;
+mod style;
+mod summary;
+mod table;
+mod times;
+mod words;
+
+pub use style::Style;
+pub use summary::summary;

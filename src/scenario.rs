@@ -25,7 +25,7 @@ mod value;
 use std::time::Duration;
 
 pub use self::diagnostic::{Diagnostic, Label, Report, Severity, line_column};
-pub use self::load::{LARGEST_FILE, LoadError};
+pub use self::load::{LARGEST_FILE, LoadError, read_text};
 pub use self::schema::json_schema;
 use crate::arrivals::ArrivalProcess;
 use crate::catalogue::Model;
@@ -125,6 +125,17 @@ pub enum Api {
     InvokeModel,
     /// `Converse`.
     Converse,
+}
+
+impl Api {
+    /// Its name in scenarios and results.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvokeModel => "invoke-model",
+            Self::Converse => "converse",
+        }
+    }
 }
 
 /// A model as a scenario names it.

@@ -41,11 +41,13 @@ fn check_for_people(path: &Path) -> anyhow::Result<bool> {
 fn check_for_editors(path: &Path, reports: &mut Vec<serde_json::Value>) -> bool {
     let file = path.display().to_string();
     let loaded = Scenario::load(path);
-    let (text, problems) = match &loaded {
-        Ok(checked) => (&checked.scenario.text, &checked.warnings),
-        Err(rejected) => (&rejected.text, &rejected.problems),
+    let problems = match &loaded {
+        Ok(checked) => {
+            let text = &checked.scenario.text;
+            checked.warnings.iter().map(|warning| warning.report(&file, text)).collect()
+        }
+        Err(error) => error.reports(),
     };
-    let problems: Vec<_> = problems.iter().map(|problem| problem.report(&file, text)).collect();
     reports.push(json!({ "file": file, "ok": loaded.is_ok(), "problems": problems }));
     loaded.is_ok()
 }

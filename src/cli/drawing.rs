@@ -1,36 +1,33 @@
 //! Problems in a scenario, drawn under the lines that have them.
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
-use bedload::scenario::diagnostic::{Diagnostic, Severity};
-use bedload::scenario::{Checked, Rejected, Scenario};
+use bedload::scenario::{Checked, Diagnostic, LoadError, Scenario, Severity};
 
 use super::output;
 
 /// Prints what was found; the scenario if nothing of it was an error.
 pub fn accept(
     file: &str,
-    loaded: Result<Checked, Rejected>,
+    loaded: Result<Checked, LoadError>,
 ) -> anyhow::Result<Option<Scenario>> {
-    Ok(match loaded {
+    match loaded {
         Ok(checked) => {
-            output::hint(&draw_all(file, &checked.scenario.text, &checked.warnings));
-            Some(checked.scenario)
+            draw_all(file, &checked.scenario.text, &checked.warnings);
+            Ok(Some(checked.scenario))
         }
-        Err(rejected) => {
-            output::hint(&draw_all(file, &rejected.text, &rejected.problems));
-            None
+        Err(LoadError::Invalid { text, diagnostics, .. }) => {
+            draw_all(file, &text, &diagnostics);
+            Ok(None)
         }
-    })
+        Err(error) => Err(error.into()),
+    }
 }
 
-/// All problems of a file, and how many there are.
-pub fn draw_all(file: &str, text: &str, problems: &[Diagnostic]) -> String {
+fn draw_all(file: &str, text: &str, problems: &[Diagnostic]) {
     let renderer = Renderer::styled();
-    problems
-        .iter()
-        .map(|problem| draw(&renderer, file, text, problem))
-        .collect::<Vec<_>>()
-        .join("\n\n")
+    for problem in problems {
+        output::hint(&format!("{}\n", draw(&renderer, file, text, problem)));
+    }
 }
 
 fn draw(renderer: &Renderer, file: &str, text: &str, problem: &Diagnostic) -> String {

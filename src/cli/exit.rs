@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use bedload::results::ResultsError;
+use bedload::scenario::LoadError;
 
 /// How a command ends, as its exit code says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +34,13 @@ impl Exit {
 
     /// What an error that reached the top means.
     pub fn of_error(error: &anyhow::Error) -> Self {
-        if error.is::<BadInput>() {
-            Self::BadInput
-        } else if let Some(results) = error.downcast_ref::<ResultsError>()
-            && results.is_bad_input()
-        {
-            Self::BadInput
-        } else {
-            Self::Failed
-        }
+        let bad_input = error.is::<BadInput>()
+            || error.is::<LoadError>()
+            || error.downcast_ref::<ResultsError>().is_some_and(|error| {
+                // Everything else is a file system that does not do what is asked of it.
+                !matches!(error, ResultsError::Io { .. })
+            });
+        if bad_input { Self::BadInput } else { Self::Failed }
     }
 }
 

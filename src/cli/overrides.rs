@@ -3,7 +3,7 @@
 //! Changes are made to the text before it is read, so that the copy in the folder of results is what
 //! was run, and a mistake in a change is found like a mistake in the file.
 
-use bedload::scenario::Scenario;
+use bedload::scenario::{Scenario, read_text};
 use toml_edit::{DocumentMut, Item, Table, Value};
 
 use super::args::{ScenarioArgs, TargetName};
@@ -12,21 +12,19 @@ use super::exit::BadInput;
 
 /// Reads and checks the scenario; none if it has problems, which have then been printed.
 pub fn load(args: &ScenarioArgs, target: Option<TargetName>) -> anyhow::Result<Option<Scenario>> {
-    let path = args.scenario.display().to_string();
-    let loaded = if args.set.is_empty()
-        && args.seed.is_none()
-        && args.duration.is_none()
-        && target.is_none()
-    {
-        Scenario::load(&args.scenario)
-    } else {
-        Scenario::load_with(&args.scenario, |text| changed(text, args, target))
+    let path = &args.scenario;
+    let loaded = match read_text(path) {
+        Ok(text) => Scenario::parse_as(path, changed(&text, args, target)?),
+        Err(error) => Err(error),
     };
-    drawing::accept(&path, loaded)
+    drawing::accept(&path.display().to_string(), loaded)
 }
 
 /// The text with the changes made; unchanged where it is no TOML, so that reading it says why.
 fn changed(text: &str, args: &ScenarioArgs, target: Option<TargetName>) -> Result<String, BadInput> {
+    if args.set.is_empty() && args.seed.is_none() && args.duration.is_none() && target.is_none() {
+        return Ok(text.to_owned());
+    }
     let Ok(mut document) = text.parse::<DocumentMut>() else {
         return Ok(text.to_owned());
     };

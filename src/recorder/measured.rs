@@ -58,7 +58,7 @@ pub struct Group {
     pub limiter_wait: Spread,
     /// Sent → finished of the last attempt, of completed requests.
     pub service_time: Spread,
-    /// Last admission → sent, of all requests that were sent: the harness's own error.
+    /// Last admission → sent, of all requests whose last attempt was sent: the harness's own error.
     pub dispatch_lag: Spread,
     /// Sent → first token of the last attempt, of completed requests; none unless streaming.
     pub ttft: Option<Spread>,
@@ -189,8 +189,9 @@ pub enum Quantile {
 
 /// Use of one model's quotas.
 ///
-/// A request counts in the second in which it was sent, unless it was throttled; what it reserved
-/// counts in that second too; what it settled counts in the second in which it ended.
+/// An attempt counts in the second in which it was sent, unless it was throttled; what it reserved
+/// counts in that second too; what it settled counts in the second in which it ended. Seconds and
+/// minutes are those of the wall clock.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct QuotaUse {
     /// The model.

@@ -98,7 +98,9 @@ impl Meter {
                 attempt.failure.is_throttle(),
             );
         }
-        if let Some(sent) = request.sent
+        // An attempt that the end of the run cut off has no sent instant of its own, and then
+        // `sent` is that of the attempt before it, if anything: its admission is near enough.
+        if let Some(sent) = request.sent.max(request.last_admitted)
             && request.attempts as usize > request.earlier.len()
         {
             let throttled =
@@ -370,9 +372,37 @@ mod tests {
     }
 
     #[test]
+    fn an_attempt_that_was_cut_off_counts_when_it_was_admitted() {
+        let mut meter = meter(180, 0);
+        let cut_off = RequestRecord {
+            last_admitted: Some(Instant::from_secs(61)),
+            outcome: Outcome::Cancelled,
+            ..answered(61_000)
+        };
+        meter.finish(&RequestRecord {
+            sent: None,
+            ..cut_off.clone()
+        });
+        meter.finish(&RequestRecord {
+            attempts: 2,
+            sent: Some(Instant::from_secs(1)),
+            earlier: vec![EarlierAttempt {
+                sent: Instant::from_secs(1),
+                finished: Instant::from_secs(2),
+                failure: Failure::ThrottledRequests,
+            }],
+            ..cut_off
+        });
+        let minutes = used(meter, 180).minutes;
+        assert_eq!((minutes[0].requests, minutes[0].refused), (0, 1));
+        assert_eq!((minutes[1].requests, minutes[1].refused), (2, 0));
+    }
+
+    #[test]
     fn a_request_that_was_never_sent_uses_nothing() {
         let mut meter = meter(120, 0);
         let request = RequestRecord {
+            last_admitted: None,
             sent: None,
             attempts: 0,
             ..answered(0)

@@ -217,7 +217,11 @@ pub(super) fn record_timings(histograms: &mut Histograms, request: &RequestRecor
     if let Some(admitted) = request.admitted {
         record(Timing::LimiterWait, request.due, admitted);
     }
-    if let (Some(admitted), Some(sent)) = (request.last_admitted, request.sent) {
+    // A sent instant from before the last admission is that of an earlier attempt; it is left when
+    // the end of the run cuts off the last one.
+    if let (Some(admitted), Some(sent)) = (request.last_admitted, request.sent)
+        && admitted <= sent
+    {
         record(Timing::DispatchLag, admitted, sent);
     }
     if request.outcome == Outcome::Completed {

@@ -52,20 +52,17 @@ fn settings(intervals: bool) -> RecorderSettings {
 /// The events of one request in order; a throttled attempt takes 15 ms and waits as long again.
 fn events_of(id: u64, fate: &Fate) -> Vec<(Instant, Event)> {
     let class = ClassIndex(fate.class);
-    let model = ModelIndex(u16::from(fate.class == 1));
-    let ms = Duration::from_millis;
     let due = Instant::from_millis(fate.due);
-    let mut events = vec![(due, Event::Due { at: due, class })];
     let mut record = RequestRecord {
         id,
         class,
-        model,
+        model: ModelIndex(u16::from(fate.class == 1)),
         due,
         admitted: None,
         last_admitted: None,
         sent: None,
         first_token: None,
-        finished: due + ms(fate.wait),
+        finished: due + Duration::from_millis(fate.wait),
         outcome: fate.end,
         message: None,
         attempts: 0,
@@ -75,62 +72,81 @@ fn events_of(id: u64, fate: &Fate) -> Vec<(Instant, Event)> {
         settled: Tokens::ZERO,
         earlier: Vec::new(),
     };
-    if matches!(fate.end, Outcome::Completed | Outcome::Failed(_)) {
-        let mut at = record.finished;
-        record.admitted = Some(at);
-        record.attempts = fate.throttles + 1;
-        for attempt in 0..=fate.throttles {
-            let last = attempt == fate.throttles;
-            let failure = match fate.end {
-                _ if !last => Some(Failure::ThrottledTokens),
-                Outcome::Failed(failure) => Some(failure),
-                _ => None,
-            };
-            let usage = match failure {
-                None => TokenUsage {
-                    input: Tokens(100),
-                    output: Tokens(20),
-                    ..Default::default()
-                },
-                Some(_) => TokenUsage::default(),
-            };
-            let settled = Tokens(usage.input.0 + 5 * usage.output.0);
-            let sent = at + ms(fate.lag);
-            let ended = sent + ms(if last { fate.service } else { 15 });
-            events.push((
-                at,
-                Event::Sent {
-                    at,
-                    class,
-                    model,
-                    reserved: RESERVED,
-                },
-            ));
-            let reserved = RESERVED;
-            let end = Event::Ended {
-                at: ended,
-                class,
-                model,
-                reserved,
-                settled,
-                usage,
+    let mut events = vec![(due, Event::Due { at: due, class })];
+    let last_failure = match fate.end {
+        Outcome::Completed => Some(None),
+        Outcome::Failed(failure) => Some(Some(failure)),
+        Outcome::Dropped(_) | Outcome::Cancelled => None,
+    };
+    if let Some(last_failure) = last_failure {
+        let throttle = Duration::from_millis(15);
+        for _ in 0..fate.throttles {
+            let failure = Failure::ThrottledTokens;
+            events.extend(attempt(&mut record, fate.lag, throttle, Some(failure)));
+            record.earlier.push(EarlierAttempt {
+                sent: record.sent.expect("it was just sent"),
+                finished: record.finished,
                 failure,
-            };
-            events.push((ended, end));
-            if let Some(failure) = failure.filter(|_| !last) {
-                record.earlier.push(EarlierAttempt {
-                    sent,
-                    finished: ended,
-                    failure,
-                });
-            }
-            (record.last_admitted, record.sent) = (Some(at), Some(sent));
-            (record.usage, record.settled, record.finished) = (usage, settled, ended);
-            at = ended + ms(15);
+            });
+            record.finished = record.finished + throttle;
         }
+        let service = Duration::from_millis(fate.service);
+        events.extend(attempt(&mut record, fate.lag, service, last_failure));
     }
     events.push((record.finished, Event::Finished(record)));
     events
+}
+
+/// One attempt, admitted when `record` was last heard of: its events, and its part in the record.
+fn attempt(
+    record: &mut RequestRecord,
+    lag: u64,
+    service: Duration,
+    failure: Option<Failure>,
+) -> [(Instant, Event); 2] {
+    let &mut RequestRecord {
+        class,
+        model,
+        reserved,
+        finished: at,
+        ..
+    } = record;
+    let sent = at + Duration::from_millis(lag);
+    let ended = sent + service;
+    let usage = match failure {
+        None => TokenUsage {
+            input: Tokens(100),
+            output: Tokens(20),
+            ..Default::default()
+        },
+        Some(_) => TokenUsage::default(),
+    };
+    let settled = Tokens(usage.input.0 + 5 * usage.output.0);
+    record.admitted.get_or_insert(at);
+    record.attempts += 1;
+    (record.last_admitted, record.sent, record.finished) = (Some(at), Some(sent), ended);
+    (record.usage, record.settled) = (usage, settled);
+    let end = Event::Ended {
+        at: ended,
+        class,
+        model,
+        reserved,
+        settled,
+        usage,
+        failure,
+    };
+    [
+        (
+            at,
+            Event::Sent {
+                at,
+                class,
+                model,
+                reserved,
+            },
+        ),
+        (ended, end),
+    ]
 }
 
 /// Records a made-up run to its end: what was measured, and its intervals.
@@ -295,6 +311,29 @@ fn each_length_of_time_runs_between_its_two_ends() {
     assert_eq!(total.attempts.retries(), 1);
     assert_eq!(total.attempts.amplification(), Some(2.0));
     assert_eq!(total.attempts.throttle_share(), Some(0.5));
+}
+
+#[test]
+fn a_retry_that_was_cut_off_has_no_dispatch_lag() {
+    let mut recorder = Recorder::new(settings(false));
+    let mut events = events_of(
+        0,
+        &Fate {
+            throttles: 1,
+            ..answered(0, 10)
+        },
+    );
+    let Some((_, Event::Finished(record))) = events.last_mut() else {
+        unreachable!("a request ends with its record")
+    };
+    record.outcome = Outcome::Cancelled;
+    record.sent = record.earlier.first().map(|attempt| attempt.sent);
+    // Due, and the first attempt sent, throttled and sent again; its second end never comes.
+    events.remove(4);
+    events.iter().for_each(|(_, event)| recorder.observe(event));
+    let (measured, _) = recorder.finish(Instant::from_secs(1));
+    assert_eq!(measured.total.dispatch_lag.count, 0);
+    assert_eq!(measured.total.attempts.unfinished, 1);
 }
 
 #[test]

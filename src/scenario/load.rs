@@ -110,33 +110,21 @@ impl Scenario {
     ///
     /// If the file cannot be read, is too large, or holds anything that keeps it from being run.
     pub fn load(path: &Path) -> Result<Checked, LoadError> {
-        let read = |source| LoadError::Read {
-            path: path.to_owned(),
-            source,
-        };
-        let mut bytes = Vec::new();
-        // One byte more than is allowed tells a file that is too large from one that just fits.
-        let file = File::open(path).map_err(read)?;
-        file.take(LARGEST_FILE + 1)
-            .read_to_end(&mut bytes)
-            .map_err(read)?;
-        if bytes.len() as u64 > LARGEST_FILE {
-            return Err(LoadError::TooLarge {
-                path: path.to_owned(),
-            });
-        }
-        let invalid = |text, diagnostics| LoadError::Invalid {
+        Self::parse_as(path, read_text(path)?)
+    }
+
+    /// Checks a text that stands in the place of a file's own.
+    ///
+    /// # Errors
+    ///
+    /// If the text holds anything that keeps it from being run.
+    pub fn parse_as(path: &Path, text: String) -> Result<Checked, LoadError> {
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        Self::parse(&text, folder).map_err(|diagnostics| LoadError::Invalid {
             path: path.to_owned(),
             text,
             diagnostics,
-        };
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let valid = error.utf8_error().valid_up_to();
-            let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
-            invalid(text, vec![not_utf8(valid)])
-        })?;
-        let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        Self::parse(&text, folder).map_err(|diagnostics| invalid(text, diagnostics))
+        })
     }
 
     /// Checks a text. Files that it names are looked for in `folder`.
@@ -169,6 +157,37 @@ impl Scenario {
             }
         }
     }
+}
+
+/// The text of a scenario file.
+///
+/// # Errors
+///
+/// If the file cannot be read, is too large, or is not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, LoadError> {
+    let read = |source| LoadError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    // One byte more than is allowed tells a file that is too large from one that just fits.
+    let file = File::open(path).map_err(read)?;
+    file.take(LARGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(read)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(LoadError::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        LoadError::Invalid {
+            path: path.to_owned(),
+            text: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+            diagnostics: vec![not_utf8(valid)],
+        }
+    })
 }
 
 fn syntax(error: &toml::de::Error) -> Diagnostic {

@@ -1,0 +1,404 @@
+//! The summary of a run on the terminal.
+
+use std::collections::BTreeMap;
+
+use super::style::{Paint, Style};
+use super::words::{count, counted, length, part_of, percent, wrap};
+use super::{quotas, times};
+use crate::expect::{Kind, Metric};
+use crate::outcome::Failure;
+use crate::recorder::measured::{Group, Measured, QuotaUse, Throttles};
+use crate::recorder::verdict::Verdict;
+use crate::results::{Run, RunFile, RunState, Target};
+use crate::units::{Usd, significant};
+
+/// The width of the column of labels, the space after them included.
+const LABELS: usize = 14;
+
+/// What a run came to: a sentence, the identities, times, quota use, cost, warnings, pass marks, and
+/// what was not measured.
+#[must_use]
+pub fn summary(run: &Run, style: Style) -> String {
+    let file = &run.file;
+    let mut page = Page {
+        style,
+        text: String::new(),
+    };
+    page.head(run);
+    if let Some(measured) = &file.measured {
+        page.requests(&measured.total);
+        page.throughput(&measured.total);
+        page.block(&times::of_the_run(&measured.total, style));
+        for table in times::by_group(measured, style) {
+            page.block(&table);
+        }
+        if let Some(table) = quotas::table(&measured.quota_use, style) {
+            page.block(&table);
+        }
+    }
+    page.text.push('\n');
+    if let Some(measured) = &file.measured {
+        page.cost(file.target, measured.total.cost);
+        for (place, warning) in measured.warnings.iter().enumerate() {
+            let text = format!("{}: {}", warning.code, warning.message);
+            page.painted(first(place, "Warnings"), Paint::Caution, &text);
+        }
+    }
+    for (place, verdict) in file.verdicts.iter().enumerate() {
+        page.verdict(first(place, "Pass marks"), verdict);
+    }
+    for (place, missing) in not_measured(file).iter().enumerate() {
+        page.line(first(place, "Not measured"), missing);
+    }
+    if let Some(dir) = &run.dir {
+        page.line("Results", &dir.display().to_string());
+    }
+    page.text
+}
+
+/// A label for the first line of several.
+const fn first(place: usize, label: &str) -> &str {
+    if place == 0 { label } else { "" }
+}
+
+/// The text as it grows.
+struct Page {
+    style: Style,
+    text: String,
+}
+
+impl Page {
+    /// A label with its text, which goes on under itself.
+    fn line(&mut self, label: &str, text: &str) {
+        self.labelled(label, None, text);
+    }
+
+    fn painted(&mut self, label: &str, paint: Paint, text: &str) {
+        self.labelled(label, Some(paint), text);
+    }
+
+    fn labelled(&mut self, label: &str, paint: Option<Paint>, text: &str) {
+        let width = usize::from(self.style.width).saturating_sub(LABELS).max(20);
+        for (place, line) in wrap(text, width).iter().enumerate() {
+            let label = self
+                .style
+                .paint(Paint::Quiet, &format!("{:<LABELS$}", first(place, label)));
+            self.text.push_str(&label);
+            match paint {
+                Some(paint) => self.text.push_str(&self.style.paint(paint, line)),
+                None => self.text.push_str(line),
+            }
+            self.text.push('\n');
+        }
+    }
+
+    /// A block of whole lines, apart from what is above it.
+    fn block(&mut self, block: &str) {
+        self.text.push('\n');
+        self.text.push_str(block);
+    }
+
+    /// The sentence, the verdict, and what was run.
+    fn head(&mut self, run: &Run) {
+        let file = &run.file;
+        let mut sentences = vec![(Paint::Strong, sentence(file))];
+        let missed = file.verdicts.iter().filter(|verdict| !verdict.passed);
+        let missed: Vec<String> = missed
+            .map(|verdict| format!("`{}`", verdict.metric))
+            .collect();
+        let marks = file.verdicts.len() as u64;
+        match missed.len() {
+            _ if marks == 0 => {}
+            0 => sentences.push((
+                Paint::Good,
+                format!("passed: {}", counted(marks, "pass mark")),
+            )),
+            some => sentences.push((
+                Paint::Bad,
+                format!(
+                    "MISSED {some} of {}: {}",
+                    counted(marks, "pass mark"),
+                    missed.join(", ")
+                ),
+            )),
+        }
+        if let Some(cut) = cut_short(run) {
+            sentences.push((Paint::Caution, cut));
+        }
+        for (paint, sentence) in sentences {
+            for line in wrap(&sentence, usize::from(self.style.width)) {
+                self.text.push_str(&self.style.paint(paint, &line));
+                self.text.push('\n');
+            }
+        }
+        self.text.push('\n');
+        self.line("Run", &what_was_run(file));
+    }
+
+    /// The identities of requests and attempts, and what lies behind their parts.
+    fn requests(&mut self, total: &Group) {
+        let (counts, attempts) = (total.counts, &total.attempts);
+        self.line(
+            "Requests",
+            &format!(
+                "intended {} = completed {} + failed {} + dropped {} + cancelled {}",
+                count(counts.intended),
+                count(counts.completed),
+                count(counts.failed),
+                count(counts.dropped),
+                count(counts.cancelled)
+            ),
+        );
+        let failed: u64 = attempts.failed.values().sum();
+        self.line(
+            "Attempts",
+            &format!(
+                "sent {} = answered {} + throttled {} + failed {} + unfinished {}",
+                count(attempts.sent),
+                count(attempts.answered),
+                count(attempts.throttled.total()),
+                count(failed),
+                count(attempts.unfinished)
+            ),
+        );
+        if let Some(throttles) = throttles(attempts.throttled, attempts.throttle_share()) {
+            self.line("Throttles", &throttles);
+        }
+        for (label, reasons) in [
+            ("Failed as", &total.failures),
+            ("Dropped for", &total.drops),
+        ] {
+            if !reasons.is_empty() {
+                self.line(label, &listed(reasons));
+            }
+        }
+        let amplification = attempts
+            .amplification()
+            .map_or_else(String::new, |amplification| {
+                format!(", {amplification:.2} attempts per request")
+            });
+        let wasted = format!(
+            "; wasted: {} settled without an answer{}",
+            counted(total.wasted.0, "token"),
+            part_of(total.wasted.0, total.settled.0)
+        );
+        self.line(
+            "Retries",
+            &format!("{}{amplification}{wasted}", count(attempts.retries())),
+        );
+    }
+
+    fn throughput(&mut self, total: &Group) {
+        let (input, output) = (
+            total.input_tokens_per_second,
+            total.output_tokens_per_second,
+        );
+        self.line(
+            "Throughput",
+            &format!(
+                "{} answers/s ({}/min), {} input + {} output tokens/s ({} + {}/min)",
+                significant(total.requests_per_second),
+                significant(total.requests_per_second * 60.0),
+                significant(input),
+                significant(output),
+                significant(input * 60.0),
+                significant(output * 60.0)
+            ),
+        );
+    }
+
+    fn cost(&mut self, target: Target, cost: Option<Usd>) {
+        let Some(cost) = cost else { return };
+        let text = match target {
+            Target::Bedrock => format!("{cost} at list price"),
+            Target::Sim | Target::Stub => format!("nothing; Bedrock's list price is {cost}"),
+        };
+        self.line("Cost", &text);
+    }
+
+    fn verdict(&mut self, label: &str, verdict: &Verdict) {
+        let kind = Metric::parse(&verdict.metric).map_or(Kind::Number, Metric::kind);
+        let found = match (verdict.value, &verdict.reason) {
+            (Some(value), _) => format!("is {}", quantity(kind, value)),
+            (None, Some(reason)) => format!("is {reason}"),
+            (None, None) => "was not measured".to_owned(),
+        };
+        let bounds: Vec<String> = [("at most", verdict.at_most), ("at least", verdict.at_least)]
+            .into_iter()
+            .filter_map(|(bound, value)| Some(format!("{bound} {}", quantity(kind, value?))))
+            .collect();
+        let (paint, word) = if verdict.passed {
+            (Paint::Good, "passed")
+        } else {
+            (Paint::Bad, "MISSED")
+        };
+        let bounds = bounds.join(" and ");
+        self.painted(
+            label,
+            paint,
+            &format!("{word}  {} {found}, wanted {bounds}", verdict.metric),
+        );
+    }
+}
+
+/// What happened to the requests, in plain words.
+fn sentence(file: &RunFile) -> String {
+    let Some(measured) = &file.measured else {
+        return "nothing was measured".to_owned();
+    };
+    let counts = measured.total.counts;
+    let throttled: u64 = measured
+        .total
+        .failures
+        .iter()
+        .filter(|(name, _)| Failure::from_name(name).is_some_and(Failure::is_throttle))
+        .map(|(_, count)| count)
+        .sum();
+    let offered = length(measured.window_ns.min(measured.elapsed_ns));
+    let intended = counts.intended;
+    let requests = format!("{} in {offered}", counted(intended, "request"));
+    if intended == 0 || counts.completed == intended {
+        return match intended {
+            0 => format!("no requests in {offered}"),
+            _ => format!("{requests}: all answered"),
+        };
+    }
+    let parts: Vec<String> = [
+        ("throttled", throttled),
+        ("failed", counts.failed.saturating_sub(throttled)),
+        ("dropped", counts.dropped),
+        ("cancelled", counts.cancelled),
+    ]
+    .into_iter()
+    .filter(|&(_, part)| part > 0)
+    .map(|(what, part)| format!(", {} {what}{}", count(part), part_of(part, intended)))
+    .collect();
+    let answered = if counts.completed == 0 {
+        "none".into()
+    } else {
+        count(counts.completed)
+    };
+    format!("{requests}: {answered} answered{}", parts.concat())
+}
+
+/// What is to be known of a run that is not complete.
+fn cut_short(run: &Run) -> Option<String> {
+    let error = run.file.error.as_deref();
+    let because = |what: &str| match error {
+        Some(error) => format!("{what}: {error}"),
+        None => what.to_owned(),
+    };
+    match (&run.partial, run.file.state) {
+        (Some(note), _) => {
+            let torn = if note.torn_line {
+                "; the last row was cut off and is left out"
+            } else {
+                ""
+            };
+            Some(format!(
+                "this run was killed or still goes on: measured again from {}{torn}",
+                counted(note.rows, "row")
+            ))
+        }
+        (None, RunState::Running) => Some("this run still goes on".to_owned()),
+        (None, RunState::Interrupted) => Some(because("the run was interrupted")),
+        (None, RunState::Failed) => Some(because("the run could not be completed")),
+        (None, RunState::Complete) => error.map(ToOwned::to_owned),
+    }
+}
+
+fn what_was_run(file: &RunFile) -> String {
+    let target = match file.target {
+        Target::Sim => "the simulator, in virtual time",
+        Target::Stub => "the local stub",
+        Target::Bedrock => "Amazon Bedrock",
+    };
+    let started = file
+        .started
+        .as_ref()
+        .map_or_else(String::new, |at| format!(", began {at}"));
+    format!(
+        "{} on {target}, seed {}{started}",
+        file.scenario.name, file.seed
+    )
+}
+
+/// Throttled attempts by cause; none if there were none.
+fn throttles(throttled: Throttles, share: Option<f64>) -> Option<String> {
+    let causes: Vec<String> = [
+        ("too many requests", throttled.requests),
+        ("too many tokens", throttled.tokens),
+        ("too many tokens per day", throttled.tokens_per_day),
+        ("other causes", throttled.other),
+    ]
+    .into_iter()
+    .filter(|&(_, times)| times > 0)
+    .map(|(cause, times)| format!("{} for {cause}", count(times)))
+    .collect();
+    let share = share.map_or_else(String::new, |share| {
+        format!("{} of attempts: ", percent(share))
+    });
+    (!causes.is_empty()).then(|| format!("{share}{}", causes.join(", ")))
+}
+
+fn listed(reasons: &BTreeMap<String, u64>) -> String {
+    let listed: Vec<String> = reasons
+        .iter()
+        .map(|(reason, times)| format!("{reason} {}", count(*times)))
+        .collect();
+    listed.join(", ")
+}
+
+/// A value in the unit of its metric.
+fn quantity(kind: Kind, value: f64) -> String {
+    match kind {
+        Kind::Time => length((value * 1e9).round() as u64),
+        Kind::Share => percent(value),
+        Kind::Number => significant(value),
+        Kind::Money => Usd {
+            pico: (value * 1e12).round() as u64,
+        }
+        .to_string(),
+    }
+}
+
+/// What a reader might look for and not find, or take for more than it is.
+fn not_measured(file: &RunFile) -> Vec<String> {
+    let mut missing = Vec::new();
+    match file.target {
+        Target::Sim | Target::Stub => {
+            let rule = file.settings.enforcement.as_deref().unwrap_or("unknown");
+            missing.push(format!(
+                "Bedrock itself: answers take as long as `[service]` says, and quota is counted by \
+                 the `{rule}` rule, one reading of what Bedrock does not publish"
+            ));
+        }
+        Target::Bedrock => missing
+            .push("other users of the same account and Region, who share its quotas".to_owned()),
+    }
+    if let Some(measured) = &file.measured {
+        missing.extend(gaps(measured).into_iter().map(ToOwned::to_owned));
+    }
+    missing
+}
+
+fn gaps(measured: &Measured) -> Vec<&'static str> {
+    let unsteady = |quota: &QuotaUse| quota.tokens.steady.is_none();
+    [
+        (
+            measured.total.ttft.is_none(),
+            "time to first token and between tokens: answers were not streamed",
+        ),
+        (
+            measured.total.cost.is_none(),
+            "cost: a model that was used has no known price",
+        ),
+        (
+            measured.quota_use.iter().any(unsteady),
+            "steady quota use: it needs whole minutes after the first",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(missing, text)| missing.then_some(text))
+    .collect()
+}

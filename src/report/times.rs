@@ -1,0 +1,125 @@
+//! The tables of times: of the whole run, and by prompt class and model.
+
+use super::style::Style;
+use super::table::{Table, name};
+use super::words::{count, length};
+use crate::recorder::measured::{Group, Inflated, Measured, Quantile, Spread};
+
+/// What stands for a quantile that the sample cannot carry.
+const TOO_FEW: &str = "too few";
+/// What stands for a number of nothing.
+const NONE: &str = "–";
+
+/// Each length of time with its two ends and its quantiles.
+pub(super) fn of_the_run(total: &Group, style: Style) -> String {
+    let mut table = Table::new(
+        2,
+        ["Time", "from → to", "p50", "p90", "p99", "max", "samples"],
+    );
+    let mut row = |metric: &str, ends: &str, cells: [String; 5]| {
+        let [p50, p90, p99, max, samples] = cells;
+        table.row([
+            metric.to_owned(),
+            ends.to_owned(),
+            p50,
+            p90,
+            p99,
+            max,
+            samples,
+        ]);
+    };
+    row("latency", "due → finished", spread(&total.latency));
+    if total.inflated_latency.infinite > 0 {
+        row(
+            "  failures as ∞",
+            "due → finished",
+            inflated(&total.inflated_latency),
+        );
+    }
+    row(
+        "limiter wait",
+        "due → admitted",
+        spread(&total.limiter_wait),
+    );
+    row(
+        "service time",
+        "sent → finished",
+        spread(&total.service_time),
+    );
+    if let Some(ttft) = &total.ttft {
+        row("time to first token", "sent → first token", spread(ttft));
+    }
+    row(
+        "dispatch lag",
+        "admitted → sent",
+        spread(&total.dispatch_lag),
+    );
+    table.render(style)
+}
+
+/// Prompt classes and models, each where there are several.
+pub(super) fn by_group(measured: &Measured, style: Style) -> Vec<String> {
+    [("Prompt", &measured.classes), ("Model", &measured.models)]
+        .into_iter()
+        .filter(|(_, groups)| groups.len() > 1)
+        .map(|(heading, groups)| groups_table(heading, groups, style))
+        .collect()
+}
+
+fn groups_table(heading: &str, groups: &[Group], style: Style) -> String {
+    let heading = [
+        heading,
+        "requests",
+        "answered",
+        "throttles",
+        "latency p50",
+        "p90",
+        "p99",
+        "max",
+    ];
+    let mut table = Table::new(1, heading);
+    for group in groups {
+        let [p50, p90, p99, max, _] = spread(&group.latency);
+        table.row([
+            name(&group.name),
+            count(group.counts.intended),
+            count(group.counts.completed),
+            count(group.attempts.throttled.total()),
+            p50,
+            p90,
+            p99,
+            max,
+        ]);
+    }
+    table.render(style)
+}
+
+fn spread(spread: &Spread) -> [String; 5] {
+    let cell = |nanos: Option<u64>| match nanos {
+        Some(nanos) => length(nanos),
+        None if spread.count == 0 => NONE.to_owned(),
+        None => TOO_FEW.to_owned(),
+    };
+    [
+        cell(spread.p50_ns),
+        cell(spread.p90_ns),
+        cell(spread.p99_ns),
+        cell(spread.max_ns),
+        count(spread.count),
+    ]
+}
+
+fn inflated(inflated: &Inflated) -> [String; 5] {
+    let cell = |quantile: Quantile| match quantile {
+        Quantile::Ns(nanos) => length(nanos),
+        Quantile::Infinite => "∞".to_owned(),
+        Quantile::TooFew => TOO_FEW.to_owned(),
+    };
+    [
+        cell(inflated.p50),
+        cell(inflated.p90),
+        cell(inflated.p99),
+        cell(inflated.max),
+        count(inflated.count),
+    ]
+}
