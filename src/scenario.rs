@@ -183,3 +183,6 @@ pub struct Prompt {
     /// Where to stop.
     pub stop: Vec<String>,
 }
+
+#[cfg(test)]
+mod tests;

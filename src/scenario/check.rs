@@ -9,9 +9,11 @@
 mod arrivals;
 mod distribution;
 mod fit;
+mod lengths;
 mod limiter;
 mod models;
 mod prompts;
+mod reserve;
 mod settings;
 
 use std::path::Path;

@@ -30,6 +30,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let mut nanos: u128 = 0;
     while !rest.is_empty() {
         let (number, behind) = split_number(rest)?;
+        let behind = behind.trim_start();
         let end = behind
             .find(|c: char| !c.is_alphabetic())
             .unwrap_or(behind.len());
@@ -38,7 +39,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         nanos += number
             .times(u128::from(unit))
             .ok_or("it is finer than a nanosecond or longer than can be counted")?;
-        rest = after;
+        rest = after.trim_start();
     }
     u64::try_from(nanos)
         .map(Duration::from_nanos)

@@ -90,7 +90,7 @@ impl Problems {
 
     /// Says that a key is missing from a table, or from the top of the file.
     pub fn missing(&mut self, key: &str, table: Option<&Range<usize>>, example: &str) {
-        if self.excused.contains(key) {
+        if self.excuses(key) {
             return;
         }
         let problem = Diagnostic::error("missing-key", format!("`{key}` is missing"))
@@ -99,6 +99,11 @@ impl Problems {
             Some(span) => problem.at(span.clone(), "in this table"),
             None => problem,
         });
+    }
+
+    /// Whether a key's absence is explained by a problem that is known already.
+    pub fn excuses(&self, key: &str) -> bool {
+        self.excused.contains(key)
     }
 
     /// The values that could be read.
@@ -120,7 +125,7 @@ impl Problems {
             self.push(
                 problem
                     .at(placed.span.clone(), "")
-                    .help("write a larger value or leave it out"),
+                    .help("write a value above zero"),
             );
         }
     }

@@ -62,17 +62,12 @@ pub(super) struct RawScenario {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum RawTarget {
     /// The simulator, in virtual time.
-    Sim(Placed<RawNothing>),
+    Sim {},
     /// The local look-alike of Bedrock.
-    Stub(Placed<RawNothing>),
+    Stub {},
     /// Amazon Bedrock itself.
-    Bedrock(Placed<RawBedrock>),
+    Bedrock(Box<Placed<RawBedrock>>),
 }
-
-/// A table without keys.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawNothing {}
 
 /// How Amazon Bedrock is reached.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -272,6 +267,13 @@ pub(super) struct RawQuota {
     pub tpm: Option<Field<u64>>,
     /// Tokens per day.
     pub tpd: Option<Field<u64>>,
+}
+
+impl RawQuota {
+    /// Whether no limit is given.
+    pub const fn is_empty(&self) -> bool {
+        self.rpm.is_none() && self.tpm.is_none() && self.tpd.is_none()
+    }
 }
 
 /// What this client does about the quota.

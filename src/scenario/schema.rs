@@ -1,8 +1,8 @@
 //! The JSON schema of scenario files, derived from `raw`, for editors and for finding unknown keys.
 
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
-use schemars::Schema;
 use serde_json::Value;
 
 use super::raw::RawScenario;
@@ -33,6 +33,9 @@ impl Transform for WithoutNull {
                 schema.insert("type".to_owned(), only);
             }
         }
+        if let Some(Value::Array(values)) = schema.get_mut("enum") {
+            values.retain(|value| !value.is_null());
+        }
         if let Some(Value::Array(choices)) = schema.get_mut("anyOf") {
             choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
             if let [Value::Object(only)] = choices.as_slice() {
@@ -53,6 +56,18 @@ impl Transform for WithoutNull {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_schema_in_the_repository_is_fresh() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/schema/scenario.json");
+        let checked_in = std::fs::read_to_string(path).expect("schema/scenario.json can be read");
+        // Compared as values: which order keys are written in depends on other crates' features.
+        let checked_in: Value = serde_json::from_str(&checked_in).expect("the schema is JSON");
+        assert!(
+            checked_in == scenario_schema(),
+            "schema/scenario.json is stale: run `cargo run -- schema > schema/scenario.json`"
+        );
+    }
 
     #[test]
     fn nothing_in_a_scenario_is_null() {

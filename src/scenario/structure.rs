@@ -106,7 +106,9 @@ fn prune_value(
         (Shape::Value, _) => true,
         (Shape::List(items), DeValue::Array(list)) => {
             let path = path.item();
-            let mut kept = std::mem::replace(list, DeArray::new()).into_iter().collect::<Vec<_>>();
+            let mut kept = std::mem::replace(list, DeArray::new())
+                .into_iter()
+                .collect::<Vec<_>>();
             kept.retain_mut(|item| prune_value(item, items, &path, pruned));
             *list = kept.into_iter().collect();
             true
@@ -262,14 +264,11 @@ impl Pruned {
     }
 }
 
-/// The one table of a scenario that has this key, where exactly one does.
+/// Where this key belongs, if it does in no more than two tables.
 fn table_with(key: &str) -> Option<String> {
     let mut found = Vec::new();
     tables_with(key, &SCENARIO, &mut vec![], &mut found);
-    match found.as_slice() {
-        [one] => Some(one.clone()),
-        _ => None,
-    }
+    (1..=2).contains(&found.len()).then(|| found.join(" or "))
 }
 
 fn tables_with(key: &str, shape: &Shape, path: &mut Vec<String>, found: &mut Vec<String>) {

@@ -218,12 +218,13 @@ const fn days_in(year: u64, month: u64) -> u64 {
     }
 }
 
-/// Days since a fixed day long ago. Counting years from March puts the leap day last.
+/// Days since a fixed day long ago. Counting years from March puts the leap day last; 400 years
+/// more keep them positive and the leap years where they are.
 const fn days_before(year: u64, month: u64, day: u64) -> u64 {
     let (year, month) = if month > 2 {
-        (year + 399, month - 3)
+        (year + 400, month - 3)
     } else {
-        (year + 398, month + 9)
+        (year + 399, month + 9)
     };
     year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day
 }
@@ -258,7 +259,7 @@ mod tests {
 
     #[test]
     fn problems_name_line_and_column() {
-        let error = |text| rows(text).err().unwrap_or_default();
+        let error = |text: &str| rows(text).err().unwrap_or_default();
         let good = "2023-11-16 18:17:03.97,1,2";
         assert_eq!(error(""), "has no requests in it");
         assert_eq!(

@@ -298,7 +298,7 @@ impl Value for Duration {
     }
 
     fn schema() -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^\s*([0-9_.]+(ns|us|ms|s|m|h|d))+\s*$" })
+        json_schema!({ "type": "string", "pattern": r"^\s*([0-9_.]+\s*(ns|us|ms|s|m|h|d)\s*)+$" })
     }
 }
 

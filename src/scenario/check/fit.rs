@@ -53,6 +53,13 @@ pub(super) fn check(
     container: &Container<'_>,
     problems: &mut Problems,
 ) {
+    let empty = container.quota.limited().any(|(_, limit)| limit == 0)
+        || container.burst.is_zero()
+        || container.headroom >= Share::percent(100);
+    if empty {
+        // That nothing fits into such a bucket is an echo of what has been reported about it.
+        return;
+    }
     let full = Share::percent(100);
     let buckets = Buckets::new(container.quota, container.headroom, container.burst, full);
     let least = Cost::call(reservation.least);
@@ -77,38 +84,36 @@ fn misfit(
     } else {
         reservation.most
     };
-    let (amount, needs) = match dimension {
-        Dimension::Rpm => (1, "it is one request".to_owned()),
-        Dimension::Tpm | Dimension::Tpd => {
-            let up_to = if always { "" } else { "up to " };
-            (
-                tokens.0,
-                format!(
-                    "it reserves {up_to}{} tokens",
-                    grouped(tokens.0.cast_signed())
-                ),
-            )
-        }
-    };
     let (key, whose, fate) = match container.owner {
-        Owner::Limiter => ("limiter.burst", "the limiter's", "never be admitted"),
+        Owner::Limiter => ("limiter.burst", "limiter's", "never be admitted"),
         Owner::Service => (
             "service.quota_capacity",
-            "the service's",
+            "service's",
             "never pass without a throttle",
         ),
+    };
+    let (amount, why) = match dimension {
+        Dimension::Rpm => (
+            1,
+            format!("the {whose} `rpm` bucket never holds a whole request"),
+        ),
+        Dimension::Tpm | Dimension::Tpd => {
+            let up_to = if always { "" } else { "up to " };
+            let reserved = grouped(tokens.0.cast_signed());
+            let held = grouped(held.cast_signed());
+            let name = dimension.name();
+            let why = format!(
+                "it reserves {up_to}{reserved} tokens, the {whose} `{name}` bucket holds {held}"
+            );
+            (tokens.0, why)
+        }
     };
     let some = if always {
         "prompt"
     } else {
         "some requests of prompt"
     };
-    let title = format!(
-        "{some} `{}` can {fate}: {needs}, and {whose} bucket holds {} of its {}",
-        reservation.prompt,
-        grouped(held.cast_signed()),
-        dimension.name(),
-    );
+    let title = format!("{some} `{}` can {fate}: {why}", reservation.prompt);
     let code = match (container.owner, always) {
         (Owner::Limiter, true) => "never-admitted",
         (Owner::Limiter, false) => "sometimes-never-admitted",

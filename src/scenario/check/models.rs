@@ -7,6 +7,7 @@ use super::super::choice::ApiName;
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::Problems;
 use super::super::raw::{RawModel, RawQuota};
+use super::super::suggest::listed;
 use super::super::value::{Placed, shortened};
 use super::super::{Api, ScenarioModel, TargetSettings};
 use super::limiter::Limiter;
@@ -50,6 +51,8 @@ fn model(
 ) -> Option<ScenarioModel> {
     let Placed { span, mut value } = raw;
     let api = api(&mut value, problems);
+    // A quota that could not be read is a problem of its own, and no missing one.
+    let without_quota = value.quota.as_ref().is_none_or(|raw| raw.value.is_empty());
     let quota = quota(value.quota.take(), problems);
     if let Some(limiter) = limiter {
         limiter.compare(name, quota, problems);
@@ -61,7 +64,10 @@ fn model(
             problems.push(problem.at(limiter.span.clone(), "").help(help));
         }
     }
-    if quota == Quota::default() && !matches!(target, TargetSettings::Bedrock { .. }) {
+    if without_quota
+        && !problems.excuses("quota")
+        && !matches!(target, TargetSettings::Bedrock { .. })
+    {
         let title = format!("`{name}` has no quota: nothing will be throttled");
         let help = format!("add `[model.{name}.quota]` with `rpm` and `tpm`");
         problems.push(
@@ -193,13 +199,12 @@ impl Stated {
 fn unknown(name: &str, table: &Range<usize>, id: &Placed<String>, given: [bool; 4]) -> Diagnostic {
     let title = format!("unknown model `{}`", shortened(&id.value));
     let facts = ["family", "burndown", "context", "max_output"];
-    let missing: Vec<&str> = facts
+    let missing = facts
         .into_iter()
         .zip(given)
         .filter(|(_, given)| !given)
-        .map(|(key, _)| key)
-        .collect();
-    let state = format!("state its {} in `[model.{name}]`", missing.join(", "));
+        .map(|(key, _)| key);
+    let state = format!("state its {} in `[model.{name}]`", listed(missing));
     Diagnostic::error("unknown-model", title)
         .at(id.span.clone(), "not in the catalogue")
         .context(table.clone(), "")

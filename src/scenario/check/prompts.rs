@@ -7,15 +7,15 @@ use super::super::diagnostic::Diagnostic;
 use super::super::problems::{Problems, did_you_mean};
 use super::super::raw::RawPrompt;
 use super::super::value::{Placed, shortened};
-use super::super::{Api, Prompt, ScenarioModel};
-use super::distribution::{distribution, range};
-use super::fit::{self, Container, Owner, Reservation};
+use super::super::{Prompt, ScenarioModel};
+use super::distribution::distribution;
+use super::lengths::lengths;
 use super::models::Candidate;
+use super::reserve::{fits, reserve};
 use crate::distribution::Distribution;
 use crate::outcome::ModelIndex;
 use crate::service::ServiceSettings;
-use crate::text::estimate_tokens;
-use crate::units::{Share, Tokens, grouped};
+use crate::units::Tokens;
 
 /// More classes than this are a generated file gone wrong, and would not fit a class's index.
 const MOST_PROMPTS: usize = 1_000;
@@ -56,25 +56,16 @@ pub(super) fn prompts(
     let mut names: BTreeMap<String, Range<usize>> = BTreeMap::new();
     let mut used = vec![false; around.models.len()];
     let mut weights = Vec::new();
-    let mut last = 0..0;
     let mut prompts = Vec::new();
     for raw in list.value {
-        last = raw.span.clone();
         let class = prompt(raw, around, &mut names, problems);
-        weights.push(class.weight);
+        weights.extend(class.weight);
         if let Some(index) = class.model {
             used[index] = true;
         }
         prompts.push(class.prompt);
     }
-    if !weights.is_empty() && weights.iter().all(|&weight| weight == Some(0.0)) {
-        let problem = Diagnostic::error("zero-weights", "the weights of all prompts are zero");
-        problems.push(
-            problem
-                .at(last, "")
-                .help("give at least one prompt a weight above zero"),
-        );
-    }
+    weigh(&weights, problems);
     for (model, used) in around.models.iter().zip(used) {
         // A prompt whose model is unclear might have meant this one.
         if !used && prompts.iter().all(Option::is_some) {
@@ -86,10 +77,29 @@ pub(super) fn prompts(
     prompts
 }
 
+/// Reports prompts that are never chosen: all of them at once, or each by itself.
+fn weigh(weights: &[Placed<f64>], problems: &mut Problems) {
+    let zeros = || weights.iter().filter(|weight| weight.value == 0.0);
+    if let Some(last) = zeros()
+        .next_back()
+        .filter(|_| zeros().count() == weights.len())
+    {
+        let problem = Diagnostic::error("zero-weights", "the weights of all prompts are zero");
+        let help = "give at least one prompt a weight above zero";
+        problems.push(problem.at(last.span.clone(), "").help(help));
+        return;
+    }
+    for weight in zeros() {
+        let problem = Diagnostic::warning("never-chosen", "a prompt of weight 0 is never chosen");
+        let help = "give it a weight, or take it out";
+        problems.push(problem.at(weight.span.clone(), "").help(help));
+    }
+}
+
 /// What became of one prompt.
 struct Class {
     /// Its weight, if that could be read.
-    weight: Option<f64>,
+    weight: Option<Placed<f64>>,
     /// Its model, if that could be found.
     model: Option<usize>,
     /// The prompt, if all of it could be read.
@@ -107,10 +117,11 @@ fn prompt(
         value: mut raw,
     } = raw;
     let name = name(&mut raw, &span, names, problems);
-    let weight = weight(&mut raw, problems);
+    let weight = weight(&mut raw, &span, problems);
     let index = model_index(&mut raw, &span, around, problems);
     let candidate = index.and_then(|index| around.models[index].model.as_ref());
     let lengths = lengths(&mut raw, &span, around, problems);
+    let unset = raw.max_tokens.is_none();
     let max_tokens = problems.read(raw.max_tokens.take());
     problems.above_zero("max_tokens", max_tokens.as_ref());
     let sampling = sampling(&mut raw, candidate, problems);
@@ -119,6 +130,8 @@ fn prompt(
         .output_tokens
         .take()
         .map(|raw| distribution(raw, problems));
+    // A `max_tokens` that could not be read reserves nobody knows what.
+    let candidate = candidate.filter(|_| unset || max_tokens.is_some());
     let reserved = candidate.and_then(|model| {
         let place = max_tokens.as_ref().map_or(&span, |placed| &placed.span);
         let reserved = reserve(model, max_tokens.as_ref(), &span, &lengths, problems)?;
@@ -126,11 +139,12 @@ fn prompt(
         fits(label, place, model, reserved, &lengths, around, problems);
         Some(reserved)
     });
+    let share = weight.as_ref().map(|weight| weight.value);
     let prompt = || {
         let reserved = reserved?;
         Some(Prompt {
             name: name?.value,
-            weight: weight?,
+            weight: share?,
             model: ModelIndex(u16::try_from(index?).ok()?),
             text: lengths.text?,
             system: lengths.system,
@@ -176,9 +190,13 @@ fn name(
     Some(name)
 }
 
-fn weight(raw: &mut RawPrompt, problems: &mut Problems) -> Option<f64> {
+fn weight(
+    raw: &mut RawPrompt,
+    span: &Range<usize>,
+    problems: &mut Problems,
+) -> Option<Placed<f64>> {
     let Some(field) = raw.weight.take() else {
-        return Some(1.0);
+        return Some(Placed::new(span.clone(), 1.0));
     };
     let weight = problems.read(Some(field))?;
     if weight.value < 0.0 {
@@ -186,15 +204,7 @@ fn weight(raw: &mut RawPrompt, problems: &mut Problems) -> Option<f64> {
         problems.push(problem.at(weight.span, "").help("write zero or more"));
         return None;
     }
-    if weight.value == 0.0 {
-        let problem = Diagnostic::warning("never-chosen", "a prompt of weight 0 is never chosen");
-        problems.push(
-            problem
-                .at(weight.span, "")
-                .help("give it a weight, or take it out"),
-        );
-    }
-    Some(weight.value)
+    Some(weight)
 }
 
 fn model_index(
@@ -223,91 +233,6 @@ fn model_index(
         problems.push(problem.at(model.span, "named here").help(help));
     }
     found
-}
-
-/// What a prompt says, or how long it is. None inside means that it could not be read.
-#[derive(Default)]
-struct Lengths {
-    text: Option<Option<String>>,
-    system: Option<String>,
-    input: Option<Option<Distribution>>,
-    span: Option<Range<usize>>,
-}
-
-impl Lengths {
-    /// The shortest and the longest input; those of the trace where the prompt has none.
-    fn range(&self, around: &Surroundings<'_>) -> Option<(u64, u64)> {
-        match self.input.as_ref()? {
-            Some(input) => Some(range(input)),
-            None => around.trace_input,
-        }
-    }
-}
-
-fn lengths(
-    raw: &mut RawPrompt,
-    span: &Range<usize>,
-    around: &Surroundings<'_>,
-    problems: &mut Problems,
-) -> Lengths {
-    let system = problems.get(raw.system.take());
-    match (raw.text.take(), raw.input_tokens.take()) {
-        (Some(text), None) => {
-            let Some(text) = problems.read(Some(text)) else {
-                return Lengths::default();
-            };
-            if text.value.trim().is_empty() {
-                let problem = Diagnostic::error("empty-text", "`text` is empty");
-                problems.push(problem.at(text.span.clone(), "").help("write what to ask"));
-            }
-            let written = text.value.chars().count();
-            let with_system = written + system.as_ref().map_or(0, |system| system.chars().count());
-            let Tokens(input) = estimate_tokens(with_system as u64);
-            Lengths {
-                input: Some(Some(Distribution::Constant(input))),
-                text: Some(Some(text.value)),
-                system,
-                span: Some(text.span),
-            }
-        }
-        (None, Some(length)) => {
-            let length = distribution(length, problems);
-            let (span, input) = match length {
-                Some(Placed { span, value }) => (Some(span), Some(Some(value))),
-                None => (None, None),
-            };
-            Lengths {
-                text: Some(None),
-                system,
-                input,
-                span,
-            }
-        }
-        (Some(text), Some(length)) => {
-            let problem = Diagnostic::error("text-and-length", "`text` has a length of its own");
-            problems.push(
-                problem
-                    .at(length.span, "a second length")
-                    .context(text.span, "the text")
-                    .help("keep one of `text` and `input_tokens`"),
-            );
-            Lengths::default()
-        }
-        (None, None) if around.recorded => Lengths {
-            text: Some(None),
-            system,
-            input: Some(None),
-            span: None,
-        },
-        (None, None) => {
-            problems.missing(
-                "text",
-                Some(span),
-                "`text`, or `input_tokens` for made-up text",
-            );
-            Lengths::default()
-        }
-    }
 }
 
 type Sampling = (Option<f64>, Option<f64>);
@@ -361,127 +286,6 @@ fn claude_version(id: &str) -> Option<(u32, u32)> {
         .filter(|part| part.len() <= 2)
         .filter_map(|part| part.parse::<u32>().ok());
     Some((numbers.next()?, numbers.next().unwrap_or(0)))
-}
-
-/// The output tokens that Bedrock reserves for a request.
-fn reserve(
-    model: &ScenarioModel,
-    max_tokens: Option<&Placed<u64>>,
-    span: &Range<usize>,
-    lengths: &Lengths,
-    problems: &mut Problems,
-) -> Option<Tokens> {
-    let facts = &model.facts;
-    if let Some(max_tokens) = max_tokens {
-        if max_tokens.value > facts.max_output.0 {
-            let most = grouped(facts.max_output.0.cast_signed());
-            let title = format!(
-                "`max_tokens` is above the {most} that `{}` can write",
-                facts.name
-            );
-            let problem = Diagnostic::error("max-tokens-too-large", title);
-            problems.push(
-                problem
-                    .at(max_tokens.span.clone(), "")
-                    .help(format!("write at most `{}`", facts.max_output.0)),
-            );
-            return None;
-        }
-        return Some(Tokens(max_tokens.value));
-    }
-    if model.api == Api::InvokeModel && facts.family.requires_max_tokens() {
-        let title = format!(
-            "`{}` needs `max_tokens`: InvokeModel refuses to go without",
-            facts.name
-        );
-        let problem = Diagnostic::error("max-tokens-required", title).at(span.clone(), "");
-        problems.push(problem.help("add `max_tokens`, or call it with `api = \"converse\"`"));
-        return None;
-    }
-    let default = match model.api {
-        Api::InvokeModel => facts.family.default_max_tokens(),
-        Api::Converse => None,
-    };
-    if default.is_none() {
-        let most = facts.max_output.0;
-        let title = format!(
-            "`max_tokens` is unset: each request reserves the model's maximum of {} tokens",
-            grouped(most.cast_signed())
-        );
-        let input = lengths
-            .input
-            .as_ref()
-            .and_then(|input| input.as_ref())
-            .map_or(0, |input| input.quantile(0.5));
-        let room = model.quota.tpm.map_or_else(String::new, |tpm| {
-            let fit = tpm / most.saturating_add(input).max(1);
-            format!(
-                "; {} fit into {} tpm",
-                grouped(fit.cast_signed()),
-                grouped(tpm.cast_signed())
-            )
-        });
-        let problem = Diagnostic::warning("max-tokens-unset", format!("{title}{room}"));
-        problems.push(
-            problem
-                .at(span.clone(), "")
-                .help("set `max_tokens` to what answers need"),
-        );
-    }
-    Some(default.unwrap_or(facts.max_output))
-}
-
-fn fits(
-    name: &str,
-    span: &Range<usize>,
-    model: &ScenarioModel,
-    reserved: Tokens,
-    lengths: &Lengths,
-    around: &Surroundings<'_>,
-    problems: &mut Problems,
-) {
-    if let (Some(Some(Distribution::Constant(input))), context) =
-        (&lengths.input, model.facts.context)
-        && *input > context.0
-    {
-        let title = format!(
-            "the input is longer than the {} tokens that `{}` can read",
-            grouped(context.0.cast_signed()),
-            model.facts.name
-        );
-        let place = lengths.span.clone().unwrap_or_else(|| span.clone());
-        let problem = Diagnostic::error("input-too-long", title).at(place, "");
-        problems.push(problem.help("shorten it"));
-    }
-    let Some((least, most)) = lengths.range(around) else {
-        return;
-    };
-    let reservation = Reservation {
-        prompt: name,
-        span,
-        least: Tokens(least) + reserved,
-        most: Tokens(most) + reserved,
-    };
-    if let Some(limiter) = &model.limiter {
-        let container = Container {
-            owner: Owner::Limiter,
-            quota: limiter.quota,
-            headroom: limiter.headroom,
-            burst: limiter.burst,
-            table: around.limiter,
-        };
-        fit::check(&reservation, &container, problems);
-    }
-    if let Some(service) = around.service {
-        let container = Container {
-            owner: Owner::Service,
-            quota: model.quota,
-            headroom: Share::ZERO,
-            burst: service.quota_capacity,
-            table: None,
-        };
-        fit::check(&reservation, &container, problems);
-    }
 }
 
 #[cfg(test)]

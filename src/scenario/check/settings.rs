@@ -23,8 +23,8 @@ const WHOLE: Share = Share::percent(100);
 /// Where requests go; the stub unless said otherwise.
 pub(super) fn target(raw: Option<Placed<RawTarget>>, problems: &mut Problems) -> TargetSettings {
     match raw.map(|raw| raw.value) {
-        Some(RawTarget::Sim(_)) => TargetSettings::Sim,
-        Some(RawTarget::Stub(_)) | None => TargetSettings::Stub,
+        Some(RawTarget::Sim {}) => TargetSettings::Sim,
+        Some(RawTarget::Stub {}) | None => TargetSettings::Stub,
         Some(RawTarget::Bedrock(raw)) => TargetSettings::Bedrock {
             region: problems.get(raw.value.region),
             profile: problems.get(raw.value.profile),
@@ -60,7 +60,7 @@ pub(super) fn run(
     let bounded = raw.max_requests.is_some();
     let max_requests = problems.read(raw.max_requests);
     problems.above_zero("max_requests", max_requests.as_ref());
-    if !given && !recorded && !bounded {
+    if !given && !recorded && !bounded && !problems.excuses("run") {
         problems.missing(
             "duration",
             table.as_ref(),
