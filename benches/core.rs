@@ -25,7 +25,11 @@ const SIMULATED: u64 = 200_000;
 
 fn limiter_settings() -> LimiterSettings {
     LimiterSettings {
-        quota: Quota { rpm: Some(1_000_000_000), tpm: Some(1_000_000_000_000), tpd: None },
+        quota: Quota {
+            rpm: Some(1_000_000_000),
+            tpm: Some(1_000_000_000_000),
+            tpd: None,
+        },
         burst: Duration::from_secs(10),
         headroom: Share::ZERO,
         initial_fill: Share::percent(100),
@@ -72,7 +76,11 @@ fn classes() -> Vec<MixClass> {
 fn sampling(c: &mut Criterion) {
     let mut group = c.benchmark_group("sampling");
     group.bench_function("lognormal", |b| {
-        let sampler = Distribution::Lognormal { median: 180.0, p95: 420.0 }.sampler();
+        let sampler = Distribution::Lognormal {
+            median: 180.0,
+            p95: 420.0,
+        }
+        .sampler();
         let mut rng = Seed(1).stream(Stream::Mix);
         b.iter(|| sampler.sample(&mut rng));
     });
@@ -81,9 +89,14 @@ fn sampling(c: &mut Criterion) {
         b.iter(|| mix.draw(None));
     });
     group.bench_function("poisson_due_time", |b| {
-        let rate = Rate { events: 1000, period_nanos: 1_000_000_000 };
-        let arrivals =
-            ArrivalProcess::Open { profile: Profile::Constant(rate), spacing: Spacing::Poisson };
+        let rate = Rate {
+            events: 1000,
+            period_nanos: 1_000_000_000,
+        };
+        let arrivals = ArrivalProcess::Open {
+            profile: Profile::Constant(rate),
+            spacing: Spacing::Poisson,
+        };
         let mut schedule = arrivals.schedule(Seed(1), Duration::from_secs(1_000_000_000));
         b.iter(|| schedule.next());
     });
@@ -93,12 +106,19 @@ fn sampling(c: &mut Criterion) {
 fn plan(requests: u64, classes: Vec<MixClass>, limiter: Option<LimiterSettings>) -> LoadPlan {
     LoadPlan {
         arrivals: ArrivalProcess::Open {
-            profile: Profile::Constant(Rate { events: 1000, period_nanos: 1_000_000_000 }),
+            profile: Profile::Constant(Rate {
+                events: 1000,
+                period_nanos: 1_000_000_000,
+            }),
             spacing: Spacing::Poisson,
         },
         reserved_output: vec![Tokens(800); classes.len()],
         classes,
-        models: vec![ModelPlan { limiter, burndown: 5, price: None }],
+        models: vec![ModelPlan {
+            limiter,
+            burndown: 5,
+            price: None,
+        }],
         retry: RetryPolicy::default(),
         bounds: Bounds {
             duration: Duration::from_secs(1_000_000),
@@ -113,20 +133,33 @@ fn plan(requests: u64, classes: Vec<MixClass>, limiter: Option<LimiterSettings>)
 
 fn service() -> Service {
     let settings = ServiceSettings {
-        first_token: Distribution::Lognormal { median: 3e8, p95: 6e8 },
+        first_token: Distribution::Lognormal {
+            median: 3e8,
+            p95: 6e8,
+        },
         output_rate: tokens_per_second(300),
         refusal: Duration::from_millis(15),
         quota_capacity: Duration::from_secs(60),
         quota_initial_fill: Share::percent(100),
     };
-    let quota = Quota { rpm: Some(1_000_000_000), tpm: Some(1_000_000_000_000), tpd: None };
+    let quota = Quota {
+        rpm: Some(1_000_000_000),
+        tpm: Some(1_000_000_000_000),
+        tpd: None,
+    };
     Service::new(&settings, &[ServedModel { quota, burndown: 5 }], Seed(1))
 }
 
 fn recorder(classes: usize) -> Recorder {
     Recorder::new(RecorderSettings {
-        classes: (0..classes).map(|class| (format!("class-{class}"), ModelIndex(0))).collect(),
-        models: vec![ModelInfo { name: "model".to_owned(), quota: Quota::default(), price: None }],
+        classes: (0..classes)
+            .map(|class| (format!("class-{class}"), ModelIndex(0)))
+            .collect(),
+        models: vec![ModelInfo {
+            name: "model".to_owned(),
+            quota: Quota::default(),
+            price: None,
+        }],
         duration: Duration::from_secs(3600),
         clock_offset: Duration::ZERO,
         streaming: false,
@@ -163,17 +196,22 @@ impl Observer for Watch {
 fn simulate(plan: LoadPlan, watch: &mut Watch) -> u64 {
     let mut engine = Engine::new(plan, Seed(1));
     let mut service = service();
-    simulated::drive(&mut engine, watch, Duration::from_secs(60), |now, dispatch: &Dispatch| {
-        let call = Call {
-            request: dispatch.id.request,
-            attempt: dispatch.id.attempt,
-            model: dispatch.model,
-            input: dispatch.input,
-            max_tokens: Tokens(800),
-            output: dispatch.output,
-        };
-        service.call(now, &call)
-    });
+    simulated::drive(
+        &mut engine,
+        watch,
+        Duration::from_secs(60),
+        |now, dispatch: &Dispatch| {
+            let call = Call {
+                request: dispatch.id.request,
+                attempt: dispatch.id.attempt,
+                model: dispatch.model,
+                input: dispatch.input,
+                max_tokens: Tokens(800),
+                output: dispatch.output,
+            };
+            service.call(now, &call)
+        },
+    );
     engine.due_count()
 }
 
@@ -185,7 +223,9 @@ fn simulation(c: &mut Criterion) {
         output: Some(Distribution::Constant(200)),
     }];
     let mut group = c.benchmark_group("simulated_requests");
-    group.throughput(Throughput::Elements(SIMULATED)).sample_size(10);
+    group
+        .throughput(Throughput::Elements(SIMULATED))
+        .sample_size(10);
     group.bench_function("plain_engine_and_service", |b| {
         b.iter(|| simulate(plan(SIMULATED, constant.clone(), None), &mut Watch::Nothing));
     });
@@ -198,7 +238,10 @@ fn simulation(c: &mut Criterion) {
     group.bench_function("mix_with_limiter_recorded", |b| {
         b.iter(|| {
             let mut watch = Watch::Recorder(Box::new(recorder(2)));
-            simulate(plan(SIMULATED, classes(), Some(limiter_settings())), &mut watch)
+            simulate(
+                plan(SIMULATED, classes(), Some(limiter_settings())),
+                &mut watch,
+            )
         });
     });
     group.finish();
@@ -207,9 +250,13 @@ fn simulation(c: &mut Criterion) {
 fn recording(c: &mut Criterion) {
     let mut watch = Watch::Events(Vec::new());
     let requests = simulate(plan(20_000, classes(), None), &mut watch);
-    let Watch::Events(events) = watch else { unreachable!("made above") };
+    let Watch::Events(events) = watch else {
+        unreachable!("made above")
+    };
     let mut group = c.benchmark_group("recorder");
-    group.throughput(Throughput::Elements(requests)).sample_size(20);
+    group
+        .throughput(Throughput::Elements(requests))
+        .sample_size(20);
     group.bench_function("all_events_of_a_request", |b| {
         b.iter(|| {
             let mut recorder = recorder(2);

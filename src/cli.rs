@@ -26,7 +26,12 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // clap prints help and version to stdout, mistakes to stderr.
             let _printed = error.print();
-            return if error.use_stderr() { Exit::BadInput } else { Exit::Done }.into();
+            return if error.use_stderr() {
+                Exit::BadInput
+            } else {
+                Exit::Done
+            }
+            .into();
         }
     };
     let done = match args.command {

@@ -21,70 +21,29 @@
 //!
 //! Deliberately not: a clock, a socket, a `Result`, a trait object.
 
+mod plan;
+mod request;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
 use slab::Slab;
 
-use crate::arrivals::{ArrivalProcess, Due, Schedule, ThinkTimes};
-use crate::limiter::{Admission, Limiter, LimiterSettings, Permit, Turn};
-use crate::mix::{Draw, Mix, MixClass};
+pub use self::plan::{Bounds, LoadPlan, ModelPlan};
+use self::request::Request;
+
+use crate::arrivals::{Due, Schedule, ThinkTimes};
+use crate::limiter::{Admission, Limiter, Permit, Turn};
+use crate::mix::Mix;
 use crate::outcome::{
-    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event,
-    Outcome, RequestRecord,
+    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event, Outcome,
 };
-use crate::price::Price;
-use crate::quota::{Cost, reservation, settlement};
+use crate::quota::{Cost, settlement};
 use crate::retry::RetryPolicy;
 use crate::rng::{Seed, Stream};
 use crate::time::Instant;
-use crate::units::{TokenUsage, Tokens, Usd};
-
-/// What a run does.
-#[derive(Clone, Debug)]
-pub struct LoadPlan {
-    /// When requests are due.
-    pub arrivals: ArrivalProcess,
-    /// What they are.
-    pub classes: Vec<MixClass>,
-    /// For each class, what the service reserves for output.
-    pub reserved_output: Vec<Tokens>,
-    /// The models.
-    pub models: Vec<ModelPlan>,
-    /// When to try again.
-    pub retry: RetryPolicy,
-    /// Where it ends.
-    pub bounds: Bounds,
-}
-
-/// What the engine knows of one model.
-#[derive(Clone, Debug)]
-pub struct ModelPlan {
-    /// The client's own limits; none sends without asking.
-    pub limiter: Option<LimiterSettings>,
-    /// What one output token costs against the quota.
-    pub burndown: u32,
-    /// What its tokens cost, where known.
-    pub price: Option<Price>,
-}
-
-/// The bounds of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// How long requests go on becoming due.
-    pub duration: Duration,
-    /// How long afterwards requests may still wait for quota or for a retry.
-    pub drain: Duration,
-    /// The most requests that become due.
-    pub max_requests: Option<u64>,
-    /// The most calls under way; a request that is due beyond it is dropped.
-    pub max_in_flight: u32,
-    /// The most requests waiting for one model's quota, at least 1; one more is dropped.
-    pub max_queue: u32,
-    /// The most money that may be spent, counting calls under way at their worst.
-    pub max_cost: Option<Usd>,
-}
+use crate::units::{Tokens, Usd};
 
 /// Why the engine no longer lets requests become due or go on waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,25 +57,6 @@ pub enum StopCause {
 /// The least that a worker of a closed loop pauses after a request that was dropped, so that time
 /// passes even where think time is zero.
 const PAUSE_AFTER_DROP: Duration = Duration::from_millis(1);
-
-/// A request under way.
-#[derive(Debug)]
-struct Request {
-    id: u64,
-    draw: Draw,
-    reserved: Tokens,
-    due: Instant,
-    admitted: Option<Instant>,
-    last_admitted: Option<Instant>,
-    sent: Option<Instant>,
-    permit: Option<Permit>,
-    in_flight: bool,
-    attempts: u32,
-    usage: TokenUsage,
-    settled: Tokens,
-    earlier: Vec<EarlierAttempt>,
-    last_failure: Option<AttemptFailure>,
-}
 
 /// The state of a run. See the module's documentation.
 #[derive(Debug)]
@@ -371,22 +311,8 @@ impl Engine {
             class: draw.class,
         });
         let max_tokens = self.reserved_output[usize::from(draw.class.0)];
-        let slot = self.requests.insert(Request {
-            id,
-            draw,
-            reserved: reservation(draw.input, Tokens::ZERO, max_tokens),
-            due: self.now,
-            admitted: None,
-            last_admitted: None,
-            sent: None,
-            permit: None,
-            in_flight: false,
-            attempts: 0,
-            usage: TokenUsage::default(),
-            settled: Tokens::ZERO,
-            earlier: Vec::new(),
-            last_failure: None,
-        }) as u32;
+        let request = Request::new(id, draw, max_tokens, self.now);
+        let slot = self.requests.insert(request) as u32;
         if self.in_flight >= self.bounds.max_in_flight {
             self.finish(slot, Outcome::Dropped(DropReason::InFlightLimit));
         } else {
@@ -418,7 +344,7 @@ impl Engine {
     fn send(&mut self, slot: u32, permit: Option<Permit>) {
         let request = &mut self.requests[slot as usize];
         let model = &self.models[usize::from(request.draw.model.0)];
-        let worst = worst_case(model, request);
+        let worst = request.worst_case(model);
         if let Some(most) = self.bounds.max_cost
             && self
                 .spent
@@ -486,7 +412,7 @@ impl Engine {
         self.at_risk.pico = self
             .at_risk
             .pico
-            .saturating_sub(worst_case(model, request).pico);
+            .saturating_sub(request.worst_case(model).pico);
         self.spent += model.price.map_or(Usd::ZERO, |price| price.of(usage));
         if let (Some(limiter), Some(permit)) = (&mut self.limiters[index], request.permit.take()) {
             if class.is_some_and(|class| class.is_throttle()) {
@@ -571,10 +497,6 @@ impl Engine {
         if request.in_flight {
             self.in_flight -= 1;
         }
-        let message = match outcome {
-            Outcome::Completed => None,
-            _ => request.last_failure.and_then(|failure| failure.message),
-        };
         if let Some(think) = &self.think {
             let pause = match outcome {
                 Outcome::Dropped(_) => think.after(request.id).max(PAUSE_AFTER_DROP),
@@ -582,25 +504,8 @@ impl Engine {
             };
             self.workers.push(Reverse(self.now + pause));
         }
-        self.events.push_back(Event::Finished(RequestRecord {
-            id: request.id,
-            class: request.draw.class,
-            model: request.draw.model,
-            due: request.due,
-            admitted: request.admitted,
-            last_admitted: request.last_admitted,
-            sent: request.sent,
-            first_token,
-            finished,
-            outcome,
-            message,
-            attempts: request.attempts,
-            input_estimate: request.draw.input,
-            reserved: request.reserved,
-            usage: request.usage,
-            settled: request.settled,
-            earlier: request.earlier,
-        }));
+        let record = request.into_record(outcome, finished, first_token);
+        self.events.push_back(Event::Finished(record));
     }
 
     fn stop(&mut self, cause: StopCause) {
@@ -641,16 +546,6 @@ enum Step {
     Retry,
     Arrival,
     DrainEnd,
-}
-
-/// The most that a call can cost: its input as expected, and output up to `max_tokens`.
-fn worst_case(model: &ModelPlan, request: &Request) -> Usd {
-    let usage = TokenUsage {
-        input: request.draw.input,
-        output: request.reserved.saturating_sub(request.draw.input),
-        ..TokenUsage::default()
-    };
-    model.price.map_or(Usd::ZERO, |price| price.of(usage))
 }
 
 #[cfg(test)]

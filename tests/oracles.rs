@@ -83,7 +83,10 @@ impl Setup {
             quota_capacity: Duration::from_secs(60),
             quota_initial_fill: Share::percent(100),
         };
-        let served = ServedModel { quota: self.quota, burndown: self.burndown };
+        let served = ServedModel {
+            quota: self.quota,
+            burndown: self.burndown,
+        };
         let mut service = Service::new(&settings, &[served], Seed(11));
         let mut engine = Engine::new(plan, Seed(11));
         let mut watched = Watched::default();
@@ -104,12 +107,21 @@ impl Setup {
 }
 
 fn open(per_minute: u64, spacing: Spacing) -> ArrivalProcess {
-    let rate = Rate { events: per_minute, period_nanos: 60 * NANOS };
-    ArrivalProcess::Open { profile: Profile::Constant(rate), spacing }
+    let rate = Rate {
+        events: per_minute,
+        period_nanos: 60 * NANOS,
+    };
+    ArrivalProcess::Open {
+        profile: Profile::Constant(rate),
+        spacing,
+    }
 }
 
 fn tpm(tokens: u64) -> Quota {
-    Quota { tpm: Some(tokens), ..Quota::default() }
+    Quota {
+        tpm: Some(tokens),
+        ..Quota::default()
+    }
 }
 
 /// A limiter that is set to the quota as the service has it.
@@ -151,7 +163,9 @@ impl Watched {
     }
 
     fn completed(&self) -> impl Iterator<Item = &RequestRecord> {
-        self.records.iter().filter(|record| record.outcome == Outcome::Completed)
+        self.records
+            .iter()
+            .filter(|record| record.outcome == Outcome::Completed)
     }
 
     /// Completed requests per minute among those admitted in `from..to`.
@@ -189,7 +203,10 @@ impl Observer for Watched {
 
 fn close(measured: f64, expected: f64, tolerance: f64) {
     let off = (measured - expected).abs() / expected;
-    assert!(off <= tolerance, "measured {measured}, expected {expected}: off by {off:.4}");
+    assert!(
+        off <= tolerance,
+        "measured {measured}, expected {expected}: off by {off:.4}"
+    );
 }
 
 /// From a full bucket of one minute, an overload of ρ is first refused after 60 / (ρ - 1) seconds.
@@ -199,12 +216,18 @@ fn first_throttle_under_constant_overload() {
         let mut setup = Setup::even(600 * overload, Duration::from_secs(120));
         setup.quota = tpm(60_000);
         let watched = setup.run();
-        let first = watched.throttled().next().expect("an overload is throttled");
+        let first = watched
+            .throttled()
+            .next()
+            .expect("an overload is throttled");
         // The request that is refused is the first for which the bucket holds less than its 100
         // tokens, which is up to one gap between requests early.
         let gap = 60.0 / (600.0 * overload as f64);
         let at = first.due.as_secs_f64();
-        assert!((seconds - 2.0 * gap..=seconds + gap).contains(&at), "{overload}x: first at {at} s");
+        assert!(
+            (seconds - 2.0 * gap..=seconds + gap).contains(&at),
+            "{overload}x: first at {at} s"
+        );
     }
 }
 
@@ -218,7 +241,11 @@ fn long_run_refusals() {
         let late = |record: &&RequestRecord| record.due >= Instant::from_secs(120);
         let due = watched.records.iter().filter(late).count();
         let refused = watched.throttled().filter(late).count();
-        close(refused as f64 / due as f64, 1.0 - 1.0 / overload as f64, 0.005);
+        close(
+            refused as f64 / due as f64,
+            1.0 - 1.0 / overload as f64,
+            0.005,
+        );
     }
 }
 
@@ -226,12 +253,21 @@ fn long_run_refusals() {
 #[test]
 fn requests_per_minute_bind_alone() {
     let mut setup = Setup::even(300, Duration::from_secs(3600));
-    setup.quota = Quota { rpm: Some(60), ..tpm(60_000) };
+    setup.quota = Quota {
+        rpm: Some(60),
+        ..tpm(60_000)
+    };
     let watched = setup.run();
-    close(watched.rate_between(Instant::from_secs(60), Instant::from_secs(3600)), 60.0, 0.005);
-    assert!(watched.throttled().all(|record| {
-        record.outcome == Outcome::Failed(Failure::ThrottledRequests)
-    }));
+    close(
+        watched.rate_between(Instant::from_secs(60), Instant::from_secs(3600)),
+        60.0,
+        0.005,
+    );
+    assert!(
+        watched
+            .throttled()
+            .all(|record| { record.outcome == Outcome::Failed(Failure::ThrottledRequests) })
+    );
 }
 
 /// The chat mix of a real trace (1,155 tokens in, 211 out, burndown 5, answers in 3.5 s, 3 M tokens a
@@ -286,7 +322,11 @@ fn the_service_keeps_its_envelope() {
         sum += 100 * minute;
         most = most.max(sum - refilled - lowest);
     }
-    assert!(most <= 60_000 * minute, "{most} against {}", 60_000 * minute);
+    assert!(
+        most <= 60_000 * minute,
+        "{most} against {}",
+        60_000 * minute
+    );
     // And it is used to the full at some time, or this test would prove little.
     assert!(most > 59_000 * minute);
 }
@@ -311,11 +351,16 @@ fn calls_under_way_follow_littles_law() {
 #[test]
 fn waits_for_quota_are_those_of_a_queue_with_one_server() {
     for (per_minute, wait_in_d, tolerance) in [(30, 0.5, 0.03), (48, 2.0, 0.05), (54, 4.5, 0.08)] {
-        let quota = Quota { rpm: Some(60), ..Quota::default() };
+        let quota = Quota {
+            rpm: Some(60),
+            ..Quota::default()
+        };
         let mut setup = Setup::even(0, Duration::from_secs(200 * 3600));
         setup.arrivals = open(per_minute, Spacing::Poisson);
-        setup.limiter =
-            Some(LimiterSettings { burst: Duration::from_secs(1), ..same_limiter(quota) });
+        setup.limiter = Some(LimiterSettings {
+            burst: Duration::from_secs(1),
+            ..same_limiter(quota)
+        });
         let watched = setup.run();
         let waits: Vec<f64> = watched
             .completed()

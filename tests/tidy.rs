@@ -9,8 +9,17 @@ use std::process::Command;
 const LAYERS: [&[&str]; 6] = [
     &["units", "time", "rng"],
     &[
-        "quota", "limiter", "arrivals", "distribution", "mix", "retry", "outcome", "expect",
-        "price", "catalogue", "text",
+        "quota",
+        "limiter",
+        "arrivals",
+        "distribution",
+        "mix",
+        "retry",
+        "outcome",
+        "expect",
+        "price",
+        "catalogue",
+        "text",
     ],
     &["engine", "recorder", "service"],
     &["scenario", "results", "wire", "drive"],
@@ -46,7 +55,10 @@ fn sources(folder: &str) -> Vec<PathBuf> {
 }
 
 fn name_of(path: &Path) -> String {
-    path.strip_prefix(root()).expect("inside the project").display().to_string()
+    path.strip_prefix(root())
+        .expect("inside the project")
+        .display()
+        .to_string()
 }
 
 fn layer_of_module(module: &str) -> usize {
@@ -59,7 +71,11 @@ fn layer_of_module(module: &str) -> usize {
 /// The top-level module that a file belongs to.
 fn module_of(file: &str) -> String {
     let inside = file.trim_start_matches("src/");
-    inside.split(['/', '.']).next().unwrap_or_default().to_owned()
+    inside
+        .split(['/', '.'])
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 #[test]
@@ -80,13 +96,17 @@ fn imports_point_down() {
         for (number, line) in (1..).zip(code.lines()) {
             let code = line.split("//").next().unwrap_or_default();
             for used in code.split("crate::").skip(1) {
-                let used: String =
-                    used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let used: String = used
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
                 if used.is_empty() || used == module {
                     continue;
                 }
                 if layer_of_module(&used) > layer {
-                    wrong.push(format!("{file}:{number}: `{module}` uses `{used}`, which is above it"));
+                    wrong.push(format!(
+                        "{file}:{number}: `{module}` uses `{used}`, which is above it"
+                    ));
                 }
             }
         }
@@ -109,9 +129,17 @@ fn siblings_of_one_layer_do_not_import_each_other_in_a_circle() {
         let text = fs::read_to_string(&path).expect("readable");
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         for line in code.lines() {
-            for used in line.split("//").next().unwrap_or_default().split("crate::").skip(1) {
-                let used: String =
-                    used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            for used in line
+                .split("//")
+                .next()
+                .unwrap_or_default()
+                .split("crate::")
+                .skip(1)
+            {
+                let used: String = used
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
                 if !used.is_empty() && used != module {
                     uses.entry(module.clone()).or_default().push(used);
                 }
@@ -133,7 +161,11 @@ fn siblings_of_one_layer_do_not_import_each_other_in_a_circle() {
             left.remove(&module);
         }
     }
-    assert!(left.is_empty(), "a circle among {:?}", left.keys().collect::<Vec<_>>());
+    assert!(
+        left.is_empty(),
+        "a circle among {:?}",
+        left.keys().collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -158,11 +190,15 @@ fn files_and_functions_are_short_and_say_what_they_are() {
         let file = name_of(&path);
         let text = fs::read_to_string(&path).expect("readable");
         if !text.starts_with("//!") && !file.ends_with("tests.rs") {
-            wrong.push(format!("{file}: begins without a `//!` that says what it is"));
+            wrong.push(format!(
+                "{file}: begins without a `//!` that says what it is"
+            ));
         }
         let lines = text.lines().count();
         if lines > LINES_PER_FILE_MAX {
-            wrong.push(format!("{file}: {lines} lines, at most {LINES_PER_FILE_MAX}"));
+            wrong.push(format!(
+                "{file}: {lines} lines, at most {LINES_PER_FILE_MAX}"
+            ));
         }
         wrong.extend(long_functions(&file, &text));
     }
@@ -174,14 +210,21 @@ fn long_functions(file: &str, text: &str) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     for (start, line) in lines.iter().enumerate() {
         let indent = line.len() - line.trim_start().len();
-        let is_function = line.trim_start().split(['(', '<', '{']).next().is_some_and(|head| {
-            head.split_whitespace().any(|word| word == "fn") && !head.starts_with("//")
-        });
+        let is_function = line
+            .trim_start()
+            .split(['(', '<', '{'])
+            .next()
+            .is_some_and(|head| {
+                head.split_whitespace().any(|word| word == "fn") && !head.starts_with("//")
+            });
         if !is_function {
             continue;
         }
         let close = format!("{}}}", " ".repeat(indent));
-        let length = lines[start..].iter().position(|line| *line == close).map_or(1, |end| end + 1);
+        let length = lines[start..]
+            .iter()
+            .position(|line| *line == close)
+            .map_or(1, |end| end + 1);
         if length > LINES_PER_FUNCTION_MAX {
             let number = start + 1;
             found.push(format!(
@@ -196,16 +239,32 @@ fn long_functions(file: &str, text: &str) -> Vec<String> {
 fn the_core_depends_on_no_runtime_and_no_network() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let tree = Command::new(cargo)
-        .args(["tree", "--locked", "--no-default-features", "--edges", "normal", "--prefix", "none"])
+        .args([
+            "tree",
+            "--locked",
+            "--no-default-features",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");
-    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    assert!(
+        tree.status.success(),
+        "{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
     let tree = String::from_utf8(tree.stdout).expect("text");
-    assert!(tree.contains("hdrhistogram"), "this is not the tree of the core:\n{tree}");
+    assert!(
+        tree.contains("hdrhistogram"),
+        "this is not the tree of the core:\n{tree}"
+    );
     for line in tree.lines() {
         let name = line.split_whitespace().next().unwrap_or_default();
-        let foreign = ["tokio", "hyper", "wiremock", "clap"].contains(&name) || name.starts_with("aws-");
+        let foreign =
+            ["tokio", "hyper", "wiremock", "clap"].contains(&name) || name.starts_with("aws-");
         assert!(!foreign, "the core depends on `{name}`");
     }
 }

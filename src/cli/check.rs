@@ -44,7 +44,11 @@ fn check_for_editors(path: &Path, reports: &mut Vec<serde_json::Value>) -> bool 
     let problems = match &loaded {
         Ok(checked) => {
             let text = &checked.scenario.text;
-            checked.warnings.iter().map(|warning| warning.report(&file, text)).collect()
+            checked
+                .warnings
+                .iter()
+                .map(|warning| warning.report(&file, text))
+                .collect()
         }
         Err(error) => error.reports(),
     };

@@ -6,16 +6,15 @@ use bedload::scenario::{Checked, Diagnostic, LoadError, Scenario, Severity};
 use super::output;
 
 /// Prints what was found; the scenario if nothing of it was an error.
-pub fn accept(
-    file: &str,
-    loaded: Result<Checked, LoadError>,
-) -> anyhow::Result<Option<Scenario>> {
+pub fn accept(file: &str, loaded: Result<Checked, LoadError>) -> anyhow::Result<Option<Scenario>> {
     match loaded {
         Ok(checked) => {
             draw_all(file, &checked.scenario.text, &checked.warnings);
             Ok(Some(checked.scenario))
         }
-        Err(LoadError::Invalid { text, diagnostics, .. }) => {
+        Err(LoadError::Invalid {
+            text, diagnostics, ..
+        }) => {
             draw_all(file, &text, &diagnostics);
             Ok(None)
         }
@@ -39,12 +38,16 @@ fn draw(renderer: &Renderer, file: &str, text: &str, problem: &Diagnostic) -> St
     let mut group: Group<'_> = match &problem.primary {
         Some(primary) => {
             let annotations = problem.context.iter().map(|label| {
-                AnnotationKind::Context.span(label.span.clone()).label(label.text.as_str())
+                AnnotationKind::Context
+                    .span(label.span.clone())
+                    .label(label.text.as_str())
             });
             let snippet = Snippet::<'_, annotate_snippets::Annotation<'_>>::source(text)
                 .path(file)
                 .annotation(
-                    AnnotationKind::Primary.span(primary.span.clone()).label(primary.text.as_str()),
+                    AnnotationKind::Primary
+                        .span(primary.span.clone())
+                        .label(primary.text.as_str()),
                 )
                 .annotations(annotations);
             title.element(snippet)

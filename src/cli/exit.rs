@@ -40,7 +40,11 @@ impl Exit {
                 // Everything else is a file system that does not do what is asked of it.
                 !matches!(error, ResultsError::Io { .. })
             });
-        if bad_input { Self::BadInput } else { Self::Failed }
+        if bad_input {
+            Self::BadInput
+        } else {
+            Self::Failed
+        }
     }
 }
 

@@ -24,7 +24,9 @@ pub fn hint(text: &str) {
 
 /// Says on stderr what went wrong.
 pub fn complain(text: &str) {
-    hint(&format!("\x1b[1m\x1b[31merror\x1b[0m\x1b[1m:\x1b[0m {text}"));
+    hint(&format!(
+        "\x1b[1m\x1b[31merror\x1b[0m\x1b[1m:\x1b[0m {text}"
+    ));
 }
 
 /// Whether colours are wanted on stdout.

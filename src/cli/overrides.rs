@@ -21,7 +21,11 @@ pub fn load(args: &ScenarioArgs, target: Option<TargetName>) -> anyhow::Result<O
 }
 
 /// The text with the changes made; unchanged where it is no TOML, so that reading it says why.
-fn changed(text: &str, args: &ScenarioArgs, target: Option<TargetName>) -> Result<String, BadInput> {
+fn changed(
+    text: &str,
+    args: &ScenarioArgs,
+    target: Option<TargetName>,
+) -> Result<String, BadInput> {
     if args.set.is_empty() && args.seed.is_none() && args.duration.is_none() && target.is_none() {
         return Ok(text.to_owned());
     }
@@ -30,7 +34,8 @@ fn changed(text: &str, args: &ScenarioArgs, target: Option<TargetName>) -> Resul
     };
     for change in &args.set {
         let Some((key, value)) = change.split_once('=') else {
-            let help = format!("`--set {change}` needs the form KEY=VALUE, such as limiter.burst=5s");
+            let help =
+                format!("`--set {change}` needs the form KEY=VALUE, such as limiter.burst=5s");
             return Err(BadInput(help));
         };
         set(&mut document, key.trim(), parse_value(value.trim()))?;
@@ -61,7 +66,9 @@ fn set(document: &mut DocumentMut, key: &str, value: Value) -> Result<(), BadInp
     };
     let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
     for part in parts {
-        let entry = table.entry(part).or_insert_with(|| Item::Table(Table::new()));
+        let entry = table
+            .entry(part)
+            .or_insert_with(|| Item::Table(Table::new()));
         table = entry
             .as_table_like_mut()
             .ok_or_else(|| BadInput(format!("`--set {key}`: `{part}` is not a table")))?;

@@ -26,10 +26,18 @@ impl Progress {
         if quiet || !output::is_watched() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
         }
-        if let Ok(style) = ProgressStyle::with_template("{wide_bar:.cyan/dim} {percent:>3} %  {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{wide_bar:.cyan/dim} {percent:>3} %  {msg}")
+        {
             bar.set_style(style.progress_chars("━╸─"));
         }
-        Self { bar, completed: 0, throttled: 0, failed: 0, dropped: 0 }
+        Self {
+            bar,
+            completed: 0,
+            throttled: 0,
+            failed: 0,
+            dropped: 0,
+        }
     }
 
     /// Counts a request that has ended.

@@ -70,7 +70,11 @@ fn on_the_clock(scenario: &Scenario, out: &OutArgs, target: Target) -> anyhow::R
         .context("cannot start the runtime")?;
     runtime.block_on(async {
         match &scenario.target {
-            TargetSettings::Bedrock { region, profile, endpoint_url } => {
+            TargetSettings::Bedrock {
+                region,
+                profile,
+                endpoint_url,
+            } => {
                 let config =
                     account_config(region.clone(), profile.clone(), endpoint_url.clone()).await;
                 if config.region().is_none() {
@@ -101,7 +105,10 @@ async fn watch(
     clock: Clock,
     signals: Signals,
 ) -> anyhow::Result<Exit> {
-    let started = clock.started().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    let started = clock
+        .started()
+        .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+        .to_string();
     let writer = create(scenario, out, target, &clock, Some(started))?;
     let recorder = drive::recorder(scenario, clock.minute_offset());
     let progress = Progress::new(scenario.run.duration, out.quiet);
@@ -135,7 +142,9 @@ fn may_spend(scenario: &Scenario, yes: bool) -> anyhow::Result<()> {
     }
     match (scenario.run.max_cost, forecast.worst_cost) {
         (Some(budget), Some(_)) => {
-            output::hint(&format!("stops before it has spent {budget} (`run.max_cost`)"));
+            output::hint(&format!(
+                "stops before it has spent {budget} (`run.max_cost`)"
+            ));
             Ok(())
         }
         (Some(_), None) => Err(BadInput(
@@ -181,7 +190,10 @@ fn create(
             classes: scenario
                 .prompts
                 .iter()
-                .map(|prompt| ClassSettings { name: prompt.name.clone(), model: prompt.model.0 })
+                .map(|prompt| ClassSettings {
+                    name: prompt.name.clone(),
+                    model: prompt.model.0,
+                })
                 .collect(),
         },
     };

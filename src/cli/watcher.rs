@@ -73,7 +73,12 @@ impl Watcher {
             Some(StopCause::Budget) => Some("`run.max_cost` was reached".to_owned()),
             Some(StopCause::Requested) | None => None,
         };
-        self.writer.finish(Ending { state, measured: Some(measured), verdicts, error })
+        self.writer.finish(Ending {
+            state,
+            measured: Some(measured),
+            verdicts,
+            error,
+        })
     }
 }
 
@@ -86,7 +91,11 @@ fn pass_marks(scenario: &Scenario) -> Vec<Expectation> {
         at_most: Some(scenario.run.max_throttled.fraction()),
         at_least: None,
     });
-    marks.push(Expectation { metric: Metric::Completed, at_most: None, at_least: Some(1.0) });
+    marks.push(Expectation {
+        metric: Metric::Completed,
+        at_most: None,
+        at_least: Some(1.0),
+    });
     marks
 }
 

@@ -3,11 +3,14 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::arrivals::{Profile, Spacing};
+use crate::arrivals::{ArrivalProcess, Profile, Spacing};
 use crate::distribution::Distribution;
-use crate::outcome::{Answer, ClassIndex, Failure, ModelIndex, StopReason};
+use crate::limiter::LimiterSettings;
+use crate::mix::MixClass;
+use crate::outcome::{Answer, ClassIndex, Failure, ModelIndex, RequestRecord, StopReason};
+use crate::price::Price;
 use crate::quota::Quota;
-use crate::units::{Rate, Share};
+use crate::units::{Rate, Share, TokenUsage};
 
 const SECOND: u64 = 1_000_000_000;
 

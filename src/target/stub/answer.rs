@@ -59,6 +59,19 @@ enum Operation {
     Converse,
 }
 
+impl Served {
+    /// What the request allows, or what Bedrock takes where the request does not say.
+    fn max_tokens(&self, operation: Operation, incoming: Incoming) -> Tokens {
+        let default = match operation {
+            Operation::InvokeModel => self.family.default_max_tokens(),
+            Operation::Converse => None,
+        };
+        incoming
+            .max_tokens
+            .map_or(default.unwrap_or(self.max_output), Tokens)
+    }
+}
+
 impl Answers {
     pub fn new(scenario: &Scenario, clock: Clock) -> Self {
         let models = (0_u16..)
@@ -112,37 +125,11 @@ impl Answers {
         incoming: Incoming,
         call: Option<&str>,
     ) -> HttpAnswer {
-        let max_tokens = incoming.max_tokens.map_or_else(
-            || match operation {
-                Operation::InvokeModel => served
-                    .family
-                    .default_max_tokens()
-                    .unwrap_or(served.max_output),
-                Operation::Converse => served.max_output,
-            },
-            Tokens,
-        );
+        let max_tokens = served.max_tokens(operation, incoming);
         if max_tokens > served.max_output {
             return self.refuse(ServiceError::max_tokens_too_large(served.max_output));
         }
-        let (request, attempt, output) = call.and_then(read_call_header).map_or_else(
-            || {
-                (
-                    self.foreign.fetch_add(1, Ordering::Relaxed),
-                    1,
-                    DEFAULT_OUTPUT,
-                )
-            },
-            |(id, output)| (id.request, id.attempt, output),
-        );
-        let call = Call {
-            request,
-            attempt,
-            model: served.index,
-            input: estimate_tokens(incoming.text_chars),
-            max_tokens,
-            output,
-        };
+        let call = self.call(served, incoming, max_tokens, call);
         let (arrived, reply) = {
             let mut service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
             // Read under the lock, so that the service's time never goes back.
@@ -150,42 +137,57 @@ impl Answers {
             (now, service.call(now, &call))
         };
         match reply {
-            Reply::Refused { at, failure } => HttpAnswer {
-                at,
-                ..self.refuse(as_service_error(failure))
-            },
+            Reply::Refused { at, failure } => {
+                let refusal = self.refuse(as_service_error(failure));
+                HttpAnswer { at, ..refusal }
+            }
             Reply::Answered {
                 complete,
                 usage,
                 stop,
                 ..
             } => {
-                let latency_ms = (complete - arrived)
-                    .as_millis()
-                    .try_into()
-                    .unwrap_or(u64::MAX);
                 let generated = Generated {
                     text: &made_up(usage.output),
                     usage,
                     stop,
                     model: model_id,
-                    id: &format!("bedload-{request}-{attempt}"),
+                    id: &format!("bedload-{}-{}", call.request, call.attempt),
                 };
-                let mut answer_headers = vec![(headers::REQUEST_ID, request_id(request, attempt))];
-                let body = match operation {
-                    Operation::Converse => converse::response_body(&generated, latency_ms),
-                    Operation::InvokeModel => {
-                        answer_headers.extend(headers::for_answer(&usage, latency_ms));
-                        wire::response_body(served.family, &generated)
-                    }
-                };
+                let latency = complete - arrived;
+                let mut answer = generated_answer(operation, served.family, &generated, latency);
+                let id = request_id(call.request, call.attempt);
+                answer.headers.push((headers::REQUEST_ID, id));
                 HttpAnswer {
-                    status: 200,
-                    headers: answer_headers,
-                    body,
                     at: complete,
+                    ..answer
                 }
             }
+        }
+    }
+
+    /// The call as the service sees it. One that does not say who it is gets a number of its own.
+    fn call(
+        &self,
+        served: Served,
+        incoming: Incoming,
+        max_tokens: Tokens,
+        header: Option<&str>,
+    ) -> Call {
+        let (request, attempt, output) = match header.and_then(read_call_header) {
+            Some((id, output)) => (id.request, id.attempt, output),
+            None => {
+                let number = self.foreign.fetch_add(1, Ordering::Relaxed);
+                (number, 1, DEFAULT_OUTPUT)
+            }
+        };
+        Call {
+            request,
+            attempt,
+            model: served.index,
+            input: estimate_tokens(incoming.text_chars),
+            max_tokens,
+            output,
         }
     }
 
@@ -204,6 +206,29 @@ impl Answers {
             body: error::error_body(&refusal.message),
             at: self.clock.now(),
         }
+    }
+}
+
+/// An answer's body and the headers that come with it.
+fn generated_answer(
+    operation: Operation,
+    family: Family,
+    generated: &Generated<'_>,
+    latency: Duration,
+) -> HttpAnswer {
+    let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+    let (headers, body) = match operation {
+        Operation::Converse => (Vec::new(), converse::response_body(generated, latency_ms)),
+        Operation::InvokeModel => (
+            headers::for_answer(&generated.usage, latency_ms),
+            wire::response_body(family, generated),
+        ),
+    };
+    HttpAnswer {
+        status: 200,
+        headers,
+        body,
+        at: Instant::ZERO,
     }
 }
 

@@ -1,0 +1,55 @@
+//! What a run does and where it ends: all that an engine is told before it begins.
+
+use std::time::Duration;
+
+use crate::arrivals::ArrivalProcess;
+use crate::limiter::LimiterSettings;
+use crate::mix::MixClass;
+use crate::price::Price;
+use crate::retry::RetryPolicy;
+use crate::units::{Tokens, Usd};
+
+/// What a run does.
+#[derive(Clone, Debug)]
+pub struct LoadPlan {
+    /// When requests are due.
+    pub arrivals: ArrivalProcess,
+    /// What they are.
+    pub classes: Vec<MixClass>,
+    /// For each class, what the service reserves for output.
+    pub reserved_output: Vec<Tokens>,
+    /// The models.
+    pub models: Vec<ModelPlan>,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// Where it ends.
+    pub bounds: Bounds,
+}
+
+/// What the engine knows of one model.
+#[derive(Clone, Debug)]
+pub struct ModelPlan {
+    /// The client's own limits; none sends without asking.
+    pub limiter: Option<LimiterSettings>,
+    /// What one output token costs against the quota.
+    pub burndown: u32,
+    /// What its tokens cost, where known.
+    pub price: Option<Price>,
+}
+
+/// The bounds of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How long requests go on becoming due.
+    pub duration: Duration,
+    /// How long afterwards requests may still wait for quota or for a retry.
+    pub drain: Duration,
+    /// The most requests that become due.
+    pub max_requests: Option<u64>,
+    /// The most calls under way; a request that is due beyond it is dropped.
+    pub max_in_flight: u32,
+    /// The most requests waiting for one model's quota, at least 1; one more is dropped.
+    pub max_queue: u32,
+    /// The most money that may be spent, counting calls under way at their worst.
+    pub max_cost: Option<Usd>,
+}

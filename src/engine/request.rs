@@ -1,0 +1,92 @@
+//! A request from when it is due until it ends.
+
+use super::plan::ModelPlan;
+use crate::limiter::Permit;
+use crate::mix::Draw;
+use crate::outcome::{AttemptFailure, EarlierAttempt, Outcome, RequestRecord};
+use crate::quota::reservation;
+use crate::time::Instant;
+use crate::units::{TokenUsage, Tokens, Usd};
+
+/// A request under way.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub id: u64,
+    pub draw: Draw,
+    pub reserved: Tokens,
+    pub due: Instant,
+    pub admitted: Option<Instant>,
+    pub last_admitted: Option<Instant>,
+    pub sent: Option<Instant>,
+    pub permit: Option<Permit>,
+    pub in_flight: bool,
+    pub attempts: u32,
+    pub usage: TokenUsage,
+    pub settled: Tokens,
+    pub earlier: Vec<EarlierAttempt>,
+    pub last_failure: Option<AttemptFailure>,
+}
+
+impl Request {
+    /// A request that has just become due.
+    pub fn new(id: u64, draw: Draw, max_tokens: Tokens, due: Instant) -> Self {
+        Self {
+            id,
+            draw,
+            reserved: reservation(draw.input, Tokens::ZERO, max_tokens),
+            due,
+            admitted: None,
+            last_admitted: None,
+            sent: None,
+            permit: None,
+            in_flight: false,
+            attempts: 0,
+            usage: TokenUsage::default(),
+            settled: Tokens::ZERO,
+            earlier: Vec::new(),
+            last_failure: None,
+        }
+    }
+
+    /// What is told of it when it has ended.
+    pub fn into_record(
+        self,
+        outcome: Outcome,
+        finished: Instant,
+        first_token: Option<Instant>,
+    ) -> RequestRecord {
+        let message = match outcome {
+            Outcome::Completed => None,
+            _ => self.last_failure.and_then(|failure| failure.message),
+        };
+        RequestRecord {
+            id: self.id,
+            class: self.draw.class,
+            model: self.draw.model,
+            due: self.due,
+            admitted: self.admitted,
+            last_admitted: self.last_admitted,
+            sent: self.sent,
+            first_token,
+            finished,
+            outcome,
+            message,
+            attempts: self.attempts,
+            input_estimate: self.draw.input,
+            reserved: self.reserved,
+            usage: self.usage,
+            settled: self.settled,
+            earlier: self.earlier,
+        }
+    }
+
+    /// The most that a call can cost: its input as expected, and output up to `max_tokens`.
+    pub fn worst_case(&self, model: &ModelPlan) -> Usd {
+        let usage = TokenUsage {
+            input: self.draw.input,
+            output: self.reserved.saturating_sub(self.draw.input),
+            ..TokenUsage::default()
+        };
+        model.price.map_or(Usd::ZERO, |price| price.of(usage))
+    }
+}
