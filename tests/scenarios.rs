@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bedload::arrivals::ArrivalProcess;
 use bedload::scenario::{Scenario, json_schema};
 
 /// The TOML files in `folder`, in order of their names.
@@ -54,4 +55,29 @@ fn every_scenario_fits_the_schema_that_editors_use() {
     let text = std::fs::read_to_string(folder.join("tests/broken/unknown-keys.toml"));
     let document = toml::from_str(&text.expect("readable")).expect("TOML");
     assert!(!validator.is_valid(&document));
+}
+
+#[test]
+fn the_azure_traces_are_read() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    for (file, requests) in [
+        ("AzureLLMInferenceTrace_conv.csv", 19_366),
+        ("AzureLLMInferenceTrace_code.csv", 8_819),
+    ] {
+        if !folder.join(file).exists() {
+            eprintln!("skipped: ../shared/data/{file} (Azure Public Dataset) is not here");
+            continue;
+        }
+        let text = format!(
+            "name = \"azure\"\narrivals.trace.path = \"{file}\"\n\
+             model.nova.id = \"amazon.nova-lite-v1:0\"\n\
+             [[prompt]]\nname = \"recorded\"\nmax_tokens = 1_000\n"
+        );
+        let checked = Scenario::parse(&text, &folder)
+            .unwrap_or_else(|problems| panic!("{file}: {problems:?}"));
+        let ArrivalProcess::Trace { points, .. } = checked.scenario.arrivals else {
+            panic!("{file} is a trace");
+        };
+        assert_eq!(points.len(), requests, "{file}");
+    }
 }

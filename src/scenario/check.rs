@@ -21,7 +21,7 @@ use std::path::Path;
 use super::diagnostic::Diagnostic;
 use super::problems::Problems;
 use super::raw::{RawArrivals, RawScenario};
-use super::{Checked, Prompt, Scenario, ScenarioModel, TargetSettings};
+use super::{Checked, Scenario, TargetSettings};
 use crate::arrivals::ArrivalProcess;
 use crate::rng::Seed;
 
@@ -49,13 +49,7 @@ fn scenario(
     folder: &Path,
     problems: &mut Problems,
 ) -> Option<Scenario> {
-    if raw.name.is_none() {
-        problems.missing(
-            "name",
-            None,
-            "`name = \"my-scenario\"` at the top of the file",
-        );
-    }
+    missing(&raw, problems);
     let name = problems.read(raw.name);
     if let Some(name) = &name {
         problems.name(name);
@@ -63,17 +57,8 @@ fn scenario(
     let about = problems.get(raw.about);
     let seed = problems.get(raw.seed).unwrap_or(1);
     let target = settings::target(raw.target, problems);
-    if raw.arrivals.is_none() {
-        problems.missing(
-            "arrivals",
-            None,
-            "a table such as `[arrivals.poisson]` with its `rate`",
-        );
-    }
-    let recorded = matches!(
-        raw.arrivals.as_ref().map(|raw| &raw.value),
-        Some(RawArrivals::Trace(_))
-    );
+    let process = raw.arrivals.as_ref().map(|raw| &raw.value);
+    let recorded = matches!(process, Some(RawArrivals::Trace(_)));
     let arrivals = raw
         .arrivals
         .and_then(|raw| arrivals::arrivals(raw, folder, problems));
@@ -82,13 +67,6 @@ fn scenario(
     let retry = settings::retry(raw.retry, problems);
     let service = settings::service(raw.service, problems);
     let models = raw.model.map(|raw| raw.value).unwrap_or_default();
-    if models.is_empty() {
-        problems.missing(
-            "model",
-            None,
-            "a table such as `[model.NAME]` with the model's `id`",
-        );
-    }
     let models = models::models(models, limiter.as_ref(), &target, problems);
     let around = prompts::Surroundings {
         models: &models,
@@ -97,22 +75,11 @@ fn scenario(
         recorded,
         trace_input: arrivals.as_ref().and_then(trace_input),
     };
-    let list = raw.prompt.filter(|list| !list.value.is_empty());
-    if list.is_none() {
-        problems.missing(
-            "prompt",
-            None,
-            "a table `[[prompt]]` with a `name` and a `text`",
-        );
-    }
-    let prompts = list
-        .map(|list| prompts::prompts(list, &around, problems))
-        .unwrap_or_default();
-    let marks = raw.expect.map(|list| list.value).unwrap_or_default();
-    let expect: Vec<_> = marks
-        .into_iter()
-        .filter_map(|raw| settings::expectation(raw, problems))
-        .collect();
+    let prompts = raw
+        .prompt
+        .map(|list| prompts::prompts(list, &around, problems));
+    let expect = settings::expectations(raw.expect, problems);
+    let models = models.into_iter().map(|model| model.model);
     Some(Scenario {
         name: name?.value,
         about,
@@ -120,16 +87,51 @@ fn scenario(
         target,
         run,
         arrivals: arrivals?,
-        models: models
-            .into_iter()
-            .map(|model| model.model)
-            .collect::<Option<Vec<ScenarioModel>>>()?,
-        prompts: prompts.into_iter().collect::<Option<Vec<Prompt>>>()?,
+        models: models.collect::<Option<_>>()?,
+        prompts: prompts.into_iter().flatten().collect::<Option<_>>()?,
         retry,
         service,
         expect,
         text: text.to_owned(),
     })
+}
+
+/// Says which tables and keys are missing from the top of the file.
+fn missing(raw: &RawScenario, problems: &mut Problems) {
+    let no_models = raw
+        .model
+        .as_ref()
+        .is_none_or(|models| models.value.is_empty());
+    let no_prompts = raw
+        .prompt
+        .as_ref()
+        .is_none_or(|prompts| prompts.value.is_empty());
+    for (key, missing, example) in [
+        (
+            "name",
+            raw.name.is_none(),
+            "`name = \"my-scenario\"` at the top of the file",
+        ),
+        (
+            "arrivals",
+            raw.arrivals.is_none(),
+            "a table such as `[arrivals.poisson]` with its `rate`",
+        ),
+        (
+            "model",
+            no_models,
+            "a table such as `[model.NAME]` with the model's `id`",
+        ),
+        (
+            "prompt",
+            no_prompts,
+            "a table `[[prompt]]` with a `name` and a `text`",
+        ),
+    ] {
+        if missing {
+            problems.missing(key, None, example);
+        }
+    }
 }
 
 /// The shortest and the longest input of a recording.

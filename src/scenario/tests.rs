@@ -290,22 +290,6 @@ fn a_trace_gives_the_lengths_and_the_duration() {
 }
 
 #[test]
-fn the_azure_traces_are_read() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
-    for (file, requests) in [
-        ("AzureLLMInferenceTrace_conv.csv", 19_366),
-        ("AzureLLMInferenceTrace_code.csv", 8_819),
-    ] {
-        if !folder.join(file).exists() {
-            eprintln!("skipped: ../shared/data/{file} (Azure Public Dataset) is not here");
-            continue;
-        }
-        let points = trace::read(&folder.join(file)).expect("a trace");
-        assert_eq!(points.len(), requests, "{file}");
-    }
-}
-
-#[test]
 fn noise_is_cut_short() {
     let many = "[[prompt]]\n".repeat(20_000);
     assert!(parse(&many).is_err_and(|problems| problems.len() <= 101));

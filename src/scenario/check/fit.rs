@@ -8,9 +8,12 @@ use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::Problems;
-use crate::quota::{Buckets, Cost, Dimension, Quota};
+use crate::quota::{Bucket, Buckets, Cost, Dimension, Quota};
 use crate::time::nanos;
 use crate::units::{Share, Tokens, grouped};
+
+const ADMITTED: &str = "never be admitted";
+const PASSES: &str = "never pass without a throttle";
 
 /// A bucket that a prompt has to fit into.
 pub(super) struct Container<'a> {
@@ -78,71 +81,57 @@ fn misfit(
     dimension: Dimension,
     always: bool,
 ) -> Diagnostic {
-    let held = buckets.get(dimension).map_or(0, |bucket| bucket.capacity());
-    let tokens = if always {
-        reservation.least
-    } else {
-        reservation.most
-    };
-    let (key, whose, fate) = match container.owner {
-        Owner::Limiter => ("limiter.burst", "limiter's", "never be admitted"),
-        Owner::Service => (
+    let (code, key, fate) = match (container.owner, always) {
+        (Owner::Limiter, true) => ("never-admitted", "limiter.burst", ADMITTED),
+        (Owner::Limiter, false) => ("sometimes-never-admitted", "limiter.burst", ADMITTED),
+        (Owner::Service, true) => ("always-throttled", "service.quota_capacity", PASSES),
+        (Owner::Service, false) => (
+            "sometimes-always-throttled",
             "service.quota_capacity",
-            "service's",
-            "never pass without a throttle",
+            PASSES,
         ),
     };
-    let (amount, why) = match dimension {
-        Dimension::Rpm => (
-            1,
-            format!("the {whose} `rpm` bucket never holds a whole request"),
-        ),
-        Dimension::Tpm | Dimension::Tpd => {
-            let up_to = if always { "" } else { "up to " };
-            let reserved = grouped(tokens.0.cast_signed());
-            let held = grouped(held.cast_signed());
-            let name = dimension.name();
-            let why = format!(
-                "it reserves {up_to}{reserved} tokens, the {whose} `{name}` bucket holds {held}"
-            );
-            (tokens.0, why)
-        }
-    };
-    let some = if always {
-        "prompt"
+    let (some, tokens) = if always {
+        ("prompt", reservation.least)
     } else {
-        "some requests of prompt"
+        ("some requests of prompt", reservation.most)
     };
+    let held = buckets.get(dimension).map_or(0, Bucket::capacity);
+    let why = too_much(container.owner, dimension, tokens, held, always);
     let title = format!("{some} `{}` can {fate}: {why}", reservation.prompt);
-    let code = match (container.owner, always) {
-        (Owner::Limiter, true) => "never-admitted",
-        (Owner::Limiter, false) => "sometimes-never-admitted",
-        (Owner::Service, true) => "always-throttled",
-        (Owner::Service, false) => "sometimes-always-throttled",
+    let (amount, lower) = match dimension {
+        Dimension::Rpm => (1, ""),
+        Dimension::Tpm | Dimension::Tpd => (tokens.0, "lower `max_tokens`, or "),
     };
-    let enough = enough(
-        amount,
-        container.quota.get(dimension).unwrap_or_default(),
-        container,
-    );
-    let help = match dimension {
-        Dimension::Rpm => format!("raise `{key}` to at least `\"{enough}s\"`"),
-        Dimension::Tpm | Dimension::Tpd => {
-            format!("lower `max_tokens`, or raise `{key}` to at least `\"{enough}s\"`")
-        }
-    };
-    let severity = if always {
+    let limit = container.quota.get(dimension).unwrap_or_default();
+    let enough = enough(amount, limit, container);
+    let new = if always {
         Diagnostic::error
     } else {
         Diagnostic::warning
     };
-    let problem = severity(code, title)
+    let problem = new(code, title)
         .at(reservation.span.clone(), "")
-        .help(help);
+        .help(format!("{lower}raise `{key}` to at least `\"{enough}s\"`"));
     match container.table {
         Some(table) => problem.context(table.clone(), "holds too little"),
         None => problem,
     }
+}
+
+/// What is asked of a bucket, and what it holds when it is full.
+fn too_much(owner: Owner, dimension: Dimension, tokens: Tokens, held: u64, always: bool) -> String {
+    let name = dimension.name();
+    let whose = match owner {
+        Owner::Limiter => "limiter's",
+        Owner::Service => "service's",
+    };
+    if dimension == Dimension::Rpm {
+        return format!("the {whose} `{name}` bucket never holds a whole request");
+    }
+    let up_to = if always { "" } else { "up to " };
+    let (tokens, held) = (grouped(tokens.0.cast_signed()), grouped(held.cast_signed()));
+    format!("it reserves {up_to}{tokens} tokens, the {whose} `{name}` bucket holds {held}")
 }
 
 /// The whole seconds of the full rate that make up for an amount.

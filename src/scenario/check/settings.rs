@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::Problems;
 use super::super::raw::{RawExpect, RawRetry, RawRun, RawService, RawTarget};
-use super::super::value::{Bound, Field, Placed};
+use super::super::value::{Bound, Field, List, Placed};
 use super::super::{RunSettings, TargetSettings};
 use super::distribution::distribution;
 use crate::arrivals::ArrivalProcess;
@@ -169,8 +169,19 @@ pub(super) fn service(raw: Option<Placed<RawService>>, problems: &mut Problems) 
     }
 }
 
-/// One pass mark.
-pub(super) fn expectation(raw: Placed<RawExpect>, problems: &mut Problems) -> Option<Expectation> {
+/// The pass marks that could be read.
+pub(super) fn expectations(
+    list: Option<List<Placed<RawExpect>>>,
+    problems: &mut Problems,
+) -> Vec<Expectation> {
+    let marks = list.map(|list| list.value).unwrap_or_default();
+    marks
+        .into_iter()
+        .filter_map(|raw| expectation(raw, problems))
+        .collect()
+}
+
+fn expectation(raw: Placed<RawExpect>, problems: &mut Problems) -> Option<Expectation> {
     let Placed { span, value: raw } = raw;
     let metric = problems.require(raw.metric, "metric", &span, "`metric = \"latency.p99\"`");
     if raw.at_most.is_none() && raw.at_least.is_none() {
