@@ -102,7 +102,7 @@ fn lines(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What the program prints, and its exit code.
+/// What the program prints, without empty lines at its end, and its exit code.
 fn run(arguments: &[String], out: &Path) -> (Vec<String>, i32) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bedload"));
     command
@@ -115,10 +115,13 @@ fn run(arguments: &[String], out: &Path) -> (Vec<String>, i32) {
         command.arg("--out").arg(out);
     }
     let done = command.output().expect("the program starts");
-    let printed = [done.stderr, done.stdout]
+    let mut printed: Vec<String> = [done.stderr, done.stdout]
         .iter()
         .flat_map(|bytes| lines(&String::from_utf8_lossy(bytes)))
         .collect();
+    while printed.last().is_some_and(String::is_empty) {
+        printed.pop();
+    }
     let code = done.status.code().expect("it ends by itself");
     (printed, code)
 }
