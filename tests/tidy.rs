@@ -200,7 +200,10 @@ fn files_and_functions_are_short_and_say_what_they_are() {
                 "{file}: {lines} lines, at most {LINES_PER_FILE_MAX}"
             ));
         }
-        wrong.extend(long_functions(&file, &text));
+        // A test may hold a page of expected text.
+        if !file.ends_with("tests.rs") {
+            wrong.extend(long_functions(&file, &text));
+        }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

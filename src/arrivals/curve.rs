@@ -232,7 +232,8 @@ mod tests {
                 let count = curve.count_by(time);
                 let back = curve.time_of(count).unwrap();
                 let count_back = curve.count_by(back);
-                prop_assert!((count_back - count).abs() <= 1e-14 * (1.0 + count) * 16.0);
+                // A ramp is solved from its slow end, which costs a rounding of its whole count.
+                prop_assert!((count_back - count).abs() <= 1e-9_f64.max(1e-13 * count));
             }
         }
     }

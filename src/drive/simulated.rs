@@ -46,18 +46,13 @@ pub fn drive(
     mut reply_to: impl FnMut(Instant, &Dispatch) -> Reply,
 ) -> Instant {
     let mut now = Instant::ZERO;
-    let mut calls: BinaryHeap<Reverse<UnderWay>> = BinaryHeap::new();
+    let mut calls = Calls::default();
     let mut steps = 0_u32;
     loop {
         engine.handle_timeout(now);
         while let Some(dispatch) = engine.poll_send() {
             let reply = reply_to(now, &dispatch);
-            calls.push(Reverse(UnderWay::new(
-                now,
-                dispatch.id,
-                reply,
-                request_timeout,
-            )));
+            calls.begin(dispatch.id, UnderWay::new(now, reply, request_timeout));
         }
         while let Some(event) = engine.poll_event() {
             observer.event(&event);
@@ -67,48 +62,69 @@ pub fn drive(
             observer.tick(now, engine).grant(engine, now);
         }
         let wake = engine.poll_timeout();
-        let ended = calls.peek().map(|Reverse(call)| call.finished);
+        let ended = calls.next_end();
         now = match (wake, ended) {
             (Some(wake), Some(ended)) => wake.min(ended),
             (Some(next), None) | (None, Some(next)) => next,
             (None, None) => return now,
         };
-        while let Some(Reverse(call)) = calls.peek()
-            && call.finished == now
-            && let Some(Reverse(call)) = calls.pop()
-        {
-            engine.handle_outcome(now, call.id, call.outcome());
+        while let Some((id, call)) = calls.ended(now) {
+            engine.handle_outcome(now, id, call.outcome());
         }
     }
 }
 
+/// The calls under way, by when they end. The heap holds only what orders it; what is moved about
+/// most is smallest.
+#[derive(Debug, Default)]
+struct Calls {
+    ends: BinaryHeap<Reverse<(Instant, AttemptId)>>,
+    /// By the engine's slot, of which a request under way has its own.
+    under_way: Vec<Option<UnderWay>>,
+}
+
+impl Calls {
+    fn begin(&mut self, id: AttemptId, call: UnderWay) {
+        let slot = id.slot as usize;
+        if slot >= self.under_way.len() {
+            self.under_way.resize(slot + 1, None);
+        }
+        self.ends.push(Reverse((call.finished, id)));
+        self.under_way[slot] = Some(call);
+    }
+
+    fn next_end(&self) -> Option<Instant> {
+        self.ends.peek().map(|Reverse((at, _))| *at)
+    }
+
+    /// A call that has ended by `now`.
+    fn ended(&mut self, now: Instant) -> Option<(AttemptId, UnderWay)> {
+        if self.next_end()? > now {
+            return None;
+        }
+        let Reverse((_, id)) = self.ends.pop()?;
+        let call = self.under_way[id.slot as usize].take()?;
+        Some((id, call))
+    }
+}
+
 /// A call whose outcome is known already, and will be told when its time has come.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct UnderWay {
     finished: Instant,
-    id: AttemptId,
     sent: Instant,
     /// None where the answer would come after the client has given up.
     reply: Option<Reply>,
 }
 
 impl UnderWay {
-    fn new(sent: Instant, id: AttemptId, reply: Reply, request_timeout: Duration) -> Self {
+    fn new(sent: Instant, reply: Reply, request_timeout: Duration) -> Self {
         let deadline = sent + request_timeout;
-        if reply.complete() > deadline {
-            Self {
-                finished: deadline,
-                id,
-                sent,
-                reply: None,
-            }
-        } else {
-            Self {
-                finished: reply.complete(),
-                id,
-                sent,
-                reply: Some(reply),
-            }
+        let in_time = reply.complete() <= deadline;
+        Self {
+            finished: reply.complete().min(deadline),
+            sent,
+            reply: in_time.then_some(reply),
         }
     }
 
@@ -138,24 +154,3 @@ impl UnderWay {
         }
     }
 }
-
-/// Calls are told apart by when they end, and then by who they are.
-impl Ord for UnderWay {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.finished, self.id).cmp(&(other.finished, other.id))
-    }
-}
-
-impl PartialOrd for UnderWay {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for UnderWay {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for UnderWay {}
