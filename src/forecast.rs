@@ -21,6 +21,9 @@ use crate::units::{TokenUsage, Tokens, Usd, grouped, significant};
 /// Points at which a distribution's quantiles are read to average over it.
 const QUANTILES: u32 = 2000;
 
+/// Demand that is above what is sustained by no more than this is the same.
+const ROUNDING: f64 = 1e-9;
+
 /// What a scenario is expected to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Forecast {
@@ -70,6 +73,15 @@ impl ModelForecast {
 }
 
 impl Forecast {
+    /// How long requests go on becoming due, in the unit that suits it.
+    fn length(&self) -> String {
+        match self.minutes {
+            short if short < 1.0 => format!("{} s", significant(short * 60.0)),
+            long if long >= 120.0 => format!("{} h", significant(long / 60.0)),
+            minutes => format!("{} min", significant(minutes)),
+        }
+    }
+
     /// What `scenario` is expected to do.
     #[must_use]
     pub fn of(scenario: &Scenario) -> Self {
@@ -227,15 +239,15 @@ impl fmt::Display for Forecast {
         match self.requests {
             Some(requests) => writeln!(
                 f,
-                "  about {} requests in {} min ({}/min on average)",
+                "  about {} requests in {} ({}/min on average)",
                 grouped(requests.round() as i64),
-                significant(self.minutes),
+                self.length(),
                 significant(requests / self.minutes)
             )?,
             None => writeln!(
                 f,
-                "  a closed loop for {} min: how many requests depends on the service",
-                significant(self.minutes)
+                "  a closed loop for {}: how many requests depends on the service",
+                self.length()
             )?,
         }
         for model in &self.models {
@@ -296,7 +308,7 @@ impl fmt::Display for ModelForecast {
                 write!(f, "    sustains {} requests/min", significant(sustainable))?;
                 if self
                     .requests_per_minute
-                    .is_some_and(|demand| demand > sustainable)
+                    .is_some_and(|demand| demand > sustainable * (1.0 + ROUNDING))
                 {
                     write!(f, ": this scenario asks for more")?;
                 }

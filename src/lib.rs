@@ -10,7 +10,7 @@
 //! | 4 | [`forecast`], [`report`] | judgement: pure functions of scenarios and runs |
 //! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`] | bytes ↔ values; the event loop |
 //! | 2 | [`engine`], [`recorder`], [`service`] | state machines; `now` is an argument |
-//! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`price`], [`catalogue`] | rules: small, pure |
+//! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`price`], [`catalogue`], [`text`] | rules: small, pure |
 //! | 0 | [`units`], [`time`], [`rng`] | words |
 //!
 //! With `default-features = false` layers 0 to 4 build without an async runtime or a network stack.

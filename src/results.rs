@@ -87,6 +87,11 @@ fn find(path: &Path) -> Result<PathBuf, ResultsError> {
     if path.join(RUN_FILE).is_file() {
         return Ok(path.to_owned());
     }
+    if !path.exists() {
+        return Err(ResultsError::NotARun {
+            path: path.to_owned(),
+        });
+    }
     let entries = fs::read_dir(path).map_err(ResultsError::io("read", path))?;
     entries
         .filter_map(Result::ok)

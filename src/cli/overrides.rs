@@ -84,9 +84,12 @@ fn retarget(document: &mut DocumentMut, target: TargetName) {
         TargetName::Bedrock => "bedrock",
         TargetName::Sim => "sim",
     };
-    let kept = document
-        .get("target")
-        .and_then(Item::as_table_like)
+    let old = document.get("target").and_then(Item::as_table_like);
+    if old.is_some_and(|old| old.len() > 1) {
+        // A mistake of the file's own: left for the reader to find.
+        return;
+    }
+    let kept = old
         .and_then(|old| old.get(name))
         .cloned()
         .unwrap_or_else(|| Item::Table(Table::new()));

@@ -83,14 +83,19 @@ impl Watcher {
 }
 
 /// The scenario's own pass marks, and the two that no run is spared: something succeeded, and no
-/// more was throttled than the scenario allows.
+/// more was throttled than `run.max_throttled`, unless the scenario has a mark of its own for that.
 fn pass_marks(scenario: &Scenario) -> Vec<Expectation> {
     let mut marks = scenario.expect.clone();
-    marks.push(Expectation {
-        metric: Metric::ThrottleShare,
-        at_most: Some(scenario.run.max_throttled.fraction()),
-        at_least: None,
-    });
+    let has_own = marks
+        .iter()
+        .any(|mark| mark.metric == Metric::ThrottleShare && mark.at_most.is_some());
+    if !has_own {
+        marks.push(Expectation {
+            metric: Metric::ThrottleShare,
+            at_most: Some(scenario.run.max_throttled.fraction()),
+            at_least: None,
+        });
+    }
     marks.push(Expectation {
         metric: Metric::Completed,
         at_most: None,

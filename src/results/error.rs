@@ -11,14 +11,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ResultsError {
     /// The operating system refused; a full disk is the usual cause while a run is written.
-    #[error("cannot {action} `{}`: {source}", path.display())]
+    #[error("cannot {action} `{}`: {cause}", path.display())]
     Io {
         /// What was being done, as a verb.
         action: &'static str,
         /// With which file or directory.
         path: PathBuf,
         /// The cause.
-        source: Arc<io::Error>,
+        cause: Arc<io::Error>,
     },
     /// A scenario's name or a stamp that cannot name a directory.
     #[error("`{name}` cannot name a directory of results: use letters, digits, `-`, `_` and `.`")]
@@ -73,10 +73,10 @@ impl ResultsError {
     /// Puts the path and the action to an error of the operating system; for `map_err`.
     pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io {
+        move |cause| Self::Io {
             action,
             path,
-            source: Arc::new(source),
+            cause: Arc::new(cause),
         }
     }
 }
