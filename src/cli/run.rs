@@ -63,6 +63,7 @@ fn simulate(scenario: &Scenario, out: &OutArgs) -> anyhow::Result<Exit> {
 
 fn on_the_clock(scenario: &Scenario, out: &OutArgs, target: Target) -> anyhow::Result<Exit> {
     let signals = Signals::listen()?;
+    raise_open_files();
     // One thread: it costs the least CPU per request, and `dispatch_lag` says when it is too slow.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -95,6 +96,21 @@ fn on_the_clock(scenario: &Scenario, out: &OutArgs, target: Target) -> anyhow::R
             }
         }
     })
+}
+
+/// Every call under way holds a connection, and the stub holds its other end. The system's usual soft
+/// limit of 1,024 open files would fail calls that the hard limit allows.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    // If it cannot be raised, calls beyond it fail as `transport` and are counted.
+    let _kept = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
 }
 
 async fn watch(

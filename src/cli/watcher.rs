@@ -82,19 +82,30 @@ impl Watcher {
     }
 }
 
-/// The scenario's own pass marks, and the two that no run is spared: something succeeded, and no
-/// more was throttled than `run.max_throttled`, unless the scenario has a mark of its own for that.
+/// The largest share of requests that may fail, for whatever reason, where the scenario does not say.
+const MAX_FAILED: f64 = 0.01;
+
+/// The scenario's own pass marks, and those that no run is spared: something succeeded, no more was
+/// throttled than `run.max_throttled`, and no more failed than that or one in a hundred. A mark of the
+/// scenario's own for the same share takes the place of the last two.
 fn pass_marks(scenario: &Scenario) -> Vec<Expectation> {
     let mut marks = scenario.expect.clone();
-    let has_own = marks
-        .iter()
-        .any(|mark| mark.metric == Metric::ThrottleShare && mark.at_most.is_some());
-    if !has_own {
-        marks.push(Expectation {
-            metric: Metric::ThrottleShare,
-            at_most: Some(scenario.run.max_throttled.fraction()),
-            at_least: None,
-        });
+    let at_most = |metric, share| Expectation {
+        metric,
+        at_most: Some(share),
+        at_least: None,
+    };
+    let own = |metric| {
+        let mut own = scenario.expect.iter().filter(|mark| mark.metric == metric);
+        own.find_map(|mark| mark.at_most)
+    };
+    let throttled = own(Metric::ThrottleShare).unwrap_or_else(|| {
+        let share = scenario.run.max_throttled.fraction();
+        marks.push(at_most(Metric::ThrottleShare, share));
+        share
+    });
+    if own(Metric::FailureShare).is_none() {
+        marks.push(at_most(Metric::FailureShare, throttled.max(MAX_FAILED)));
     }
     marks.push(Expectation {
         metric: Metric::Completed,
