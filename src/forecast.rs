@@ -1,10 +1,9 @@
 //! What a scenario will do, before it does it: how many requests, which share of each quota, which
 //! quota binds, and what it may cost at worst.
 //!
-//! Promises: closed forms only, nothing is simulated. Demand is E[requests], E[reservation] and
-//! E[settlement] over the mix; the sustainable rate of a continuous bucket is
-//! min(RPM / 60, TPM / (60 · E[S]), TPD / (86,400 · E[S])) requests per second, where E[S] is the
-//! mean settlement.
+//! Promises: closed forms only, nothing is simulated. Demand is the mean number of requests, times the
+//! mean reservation R or settlement S of the mix. The sustainable rate of a continuous bucket is
+//! min(RPM / 60, TPM / (60 · S), TPD / (86,400 · S)) requests per second.
 //!
 //! Deliberately not: a plan. Means say nothing about peaks; a bursty scenario is throttled below its
 //! mean demand, and only a run shows by how much.

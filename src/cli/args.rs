@@ -26,7 +26,7 @@ pub enum Command {
     /// Run a scenario on the real clock, against the stub or Bedrock
     #[command(after_help = RUN_EXAMPLES)]
     Run(Run),
-    /// Run a scenario in virtual time: an hour of traffic in less than a second
+    /// Run a scenario in virtual time: hours of traffic in seconds
     #[command(after_help = SIM_EXAMPLES)]
     Sim(Sim),
     /// Check scenario files and say what they will do

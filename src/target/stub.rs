@@ -4,7 +4,7 @@
 //! Bedrock's wire format, words and headers; it listens on loopback only, and its memory is bounded.
 //!
 //! wiremock keeps every request that it has matched (about 6 KB and the body, with recording off
-//! too). So when a server has kept [`KEPT_BYTES_MAX`], a fresh one with a client of its own takes
+//! too). So when a server has kept `KEPT_BYTES_MAX`, a fresh one with a client of its own takes
 //! over; the old one goes when its last call is answered.
 //!
 //! Deliberately not: a stub that streams or that fails half-way; wiremock sends a body whole.
