@@ -220,7 +220,7 @@ fn three_times_the_quota_without_a_limiter_exits_1() {
     assert_eq!(said.code, Some(1), "{}", said.err);
     assert!(
         said.out
-            .contains("MISSED 1 of 2 pass marks: `throttle_share`")
+            .contains("MISSED 2 of 3 pass marks: `throttle_share`, `failure_share`")
     );
 }
 
