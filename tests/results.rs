@@ -494,7 +494,7 @@ fn what_is_no_run_is_said_to_be_none() {
     let missing = Run::open(&root.path().join("nowhere"))
         .unwrap_err()
         .to_string();
-    assert!(missing.starts_with("cannot read `"), "{missing}");
+    assert!(missing.starts_with("no run in `"), "{missing}");
     fs::write(root.path().join(RUN_FILE), "{ not json").unwrap();
     let broken = Run::open(root.path()).unwrap_err();
     assert!(
