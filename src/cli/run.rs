@@ -224,14 +224,6 @@ fn model_settings(model: &ScenarioModel) -> ModelSettings {
         quota: model.quota,
         burndown: model.facts.burndown,
         price: model.facts.price,
-        limiter: model.limiter.as_ref().map(|limiter| LimiterSummary {
-            quota: limiter.quota,
-            burst_ns: nanos(limiter.burst),
-            headroom: limiter.headroom,
-            initial_fill: limiter.initial_fill,
-            wait_for_quota: limiter.wait_for_quota,
-            quota_timeout_ns: nanos(limiter.quota_timeout),
-            max_in_flight: limiter.max_in_flight,
-        }),
+        limiter: model.limiter.as_ref().map(LimiterSummary::from),
     }
 }
