@@ -63,7 +63,7 @@ pub struct BadInput(pub String);
 pub const HELP: &str = "\
 Exit codes:
   0    done
-  1    the answer is no: a pass mark was missed, too much was throttled, or nothing succeeded
+  1    the answer is no: a pass mark was missed, too much was throttled or failed, or nothing succeeded
   2    bad input: what was typed, or a file, cannot be used
   3    the run could not be completed
   130  interrupted; what had been measured is written";
