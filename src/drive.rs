@@ -10,14 +10,13 @@ mod timer;
 
 use std::time::Duration;
 
-use crate::engine::{Bounds, Engine, LoadPlan, ModelPlan};
+use crate::engine::{Bounds, CallPlan, Engine, LoadPlan, ModelPlan};
 use crate::mix::MixClass;
 use crate::outcome::{Dispatch, Event};
 use crate::recorder::{ModelInfo, Recorder, RecorderSettings};
 use crate::scenario::Scenario;
 use crate::service::{Call, ServedModel, Service};
 use crate::time::Instant;
-use crate::units::Tokens;
 
 /// Whoever watches a run.
 pub trait Observer {
@@ -64,13 +63,13 @@ pub fn engine(scenario: &Scenario) -> Engine {
                 output: prompt.output.clone(),
             })
             .collect(),
-        reserved_output: reserved_output(scenario),
+        calls: call_plans(scenario),
         models: scenario
             .models
             .iter()
             .map(|model| ModelPlan {
                 limiter: model.limiter.clone(),
-                burndown: model.facts.burndown,
+                counting: model.counting,
                 price: model.facts.price,
             })
             .collect(),
@@ -95,7 +94,7 @@ pub fn service(scenario: &Scenario) -> Service {
         .iter()
         .map(|model| ServedModel {
             quota: model.quota,
-            burndown: model.facts.burndown,
+            counting: model.counting,
         })
         .collect();
     Service::new(&scenario.service, &models, scenario.seed)
@@ -126,23 +125,26 @@ pub fn recorder(scenario: &Scenario, clock_offset: Duration) -> Recorder {
     })
 }
 
-/// What the service reserves for output, by prompt class.
-fn reserved_output(scenario: &Scenario) -> Vec<Tokens> {
+/// How requests are called, by prompt class.
+fn call_plans(scenario: &Scenario) -> Vec<CallPlan> {
     scenario
         .prompts
         .iter()
-        .map(|prompt| prompt.reserved_output)
+        .map(|prompt| CallPlan {
+            max_tokens: prompt.reserved_output,
+            priority: prompt.priority,
+        })
         .collect()
 }
 
 /// The call that the service sees when this attempt is sent.
-fn call(dispatch: &Dispatch, reserved_output: &[Tokens]) -> Call {
+fn call(dispatch: &Dispatch, plans: &[CallPlan]) -> Call {
     Call {
         request: dispatch.id.request,
         attempt: dispatch.id.attempt,
         model: dispatch.model,
         input: dispatch.input,
-        max_tokens: reserved_output[usize::from(dispatch.class.0)],
+        max_tokens: plans[usize::from(dispatch.class.0)].max_tokens,
         output: dispatch.output,
     }
 }

@@ -30,20 +30,20 @@ use std::time::Duration;
 
 use slab::Slab;
 
-pub use self::plan::{Bounds, LoadPlan, ModelPlan};
+pub use self::plan::{Bounds, CallPlan, LoadPlan, ModelPlan};
 use self::request::Request;
 
 use crate::arrivals::{Due, Schedule, ThinkTimes};
-use crate::limiter::{Admission, Limiter, Permit, Turn};
+use crate::limiter::{Admission, End, Limiter, Permit, Turn};
 use crate::mix::Mix;
 use crate::outcome::{
-    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event, Outcome,
+    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event,
+    Failure, Outcome,
 };
-use crate::quota::{Cost, settlement};
 use crate::retry::RetryPolicy;
 use crate::rng::{Seed, Stream};
 use crate::time::Instant;
-use crate::units::{Tokens, Usd};
+use crate::units::{TokenUsage, Usd};
 
 /// Why the engine no longer lets requests become due or go on waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub struct Engine {
     think: Option<ThinkTimes>,
     workers: BinaryHeap<Reverse<Instant>>,
     mix: Mix,
-    reserved_output: Vec<Tokens>,
+    calls: Vec<CallPlan>,
     limiters: Vec<Option<Limiter>>,
     models: Vec<ModelPlan>,
     retry: RetryPolicy,
@@ -107,7 +107,7 @@ impl Engine {
                 .map(|_| Reverse(Instant::ZERO))
                 .collect(),
             mix: Mix::new(&plan.classes, seed),
-            reserved_output: plan.reserved_output,
+            calls: plan.calls,
             limiters,
             models: plan.models,
             retry: plan.retry,
@@ -310,8 +310,9 @@ impl Engine {
             at: self.now,
             class: draw.class,
         });
-        let max_tokens = self.reserved_output[usize::from(draw.class.0)];
-        let request = Request::new(id, draw, max_tokens, self.now);
+        let call = self.calls[usize::from(draw.class.0)];
+        let counting = &self.models[usize::from(draw.model.0)].counting;
+        let request = Request::new(id, draw, call, counting, self.now);
         let slot = self.requests.insert(request) as u32;
         if self.in_flight >= self.bounds.max_in_flight {
             self.finish(slot, Outcome::Dropped(DropReason::InFlightLimit));
@@ -331,13 +332,11 @@ impl Engine {
             self.give_up(slot, DropReason::QueueFull);
             return;
         }
-        match limiter.offer(self.now, slot, Cost::call(request.reserved)) {
+        match limiter.offer(self.now, slot, request.ask()) {
             Admission::Now(permit) => self.send(slot, Some(permit)),
+            Admission::Queued(_) => {}
+            Admission::Refused(_) => self.give_up(slot, DropReason::QuotaExceeded),
             Admission::Never(_) => self.give_up(slot, DropReason::NeverFits),
-            Admission::At(_) if !limiter.keeps_waiting() => {
-                self.give_up(slot, DropReason::QuotaExceeded);
-            }
-            Admission::At(_) => {}
         }
     }
 
@@ -357,7 +356,7 @@ impl Engine {
                 &mut self.limiters[usize::from(request.draw.model.0)],
                 permit,
             ) {
-                limiter.refund(self.now, permit);
+                limiter.end(self.now, permit, End::Unsent);
             }
             self.finish(slot, Outcome::Cancelled);
             self.stop(StopCause::Budget);
@@ -387,7 +386,7 @@ impl Engine {
             at: self.now,
             class: request.draw.class,
             model: request.draw.model,
-            reserved: request.reserved,
+            reserved: request.reserved.tokens,
         });
     }
 
@@ -400,10 +399,8 @@ impl Engine {
             Err(failure) => (failure.usage, Some(failure)),
         };
         let class = failure.as_ref().map(|failure| failure.class);
-        let settled = match class {
-            Some(class) if class.leaves_work_running() => request.reserved,
-            _ => settlement(usage, model.burndown),
-        };
+        let end = end_of(class, usage);
+        let settled = end.cost(&model.counting, request.reserved).tokens;
         request.sent = Some(outcome.sent);
         request.in_flight = false;
         request.usage += usage;
@@ -415,17 +412,13 @@ impl Engine {
             .saturating_sub(request.worst_case(model).pico);
         self.spent += model.price.map_or(Usd::ZERO, |price| price.of(usage));
         if let (Some(limiter), Some(permit)) = (&mut self.limiters[index], request.permit.take()) {
-            if class.is_some_and(|class| class.is_throttle()) {
-                limiter.refund(self.now, permit);
-            } else {
-                limiter.settle(self.now, permit, settled);
-            }
+            limiter.end(self.now, permit, end);
         }
         self.events.push_back(Event::Ended {
             at: self.now,
             class: request.draw.class,
             model: request.draw.model,
-            reserved: request.reserved,
+            reserved: request.reserved.tokens,
             settled,
             usage,
             failure: class,
@@ -536,6 +529,16 @@ impl Engine {
             .collect();
         slots.sort_unstable();
         slots.into_iter().map(|(_, slot)| slot).collect()
+    }
+}
+
+/// What a limiter is told of an attempt.
+const fn end_of(failure: Option<Failure>, usage: TokenUsage) -> End {
+    match failure {
+        None => End::Answered(usage),
+        Some(class) if class.is_throttle() => End::Throttled,
+        Some(class) if class.leaves_work_running() => End::Unknown,
+        Some(_) => End::Failed(usage),
     }
 }
 

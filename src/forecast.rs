@@ -2,19 +2,23 @@
 //! quota binds, and what it may cost at worst.
 //!
 //! Promises: closed forms only, nothing is simulated. Demand is the mean number of requests, times the
-//! mean reservation R or settlement S of the mix. The sustainable rate of a continuous bucket is
-//! min(RPM / 60, TPM / (60 · S), TPD / (86,400 · S)) requests per second.
+//! mean reservation R or settlement S of the mix. What is sustained depends on how the quota is
+//! counted (`sustained`).
 //!
 //! Deliberately not: a plan. Means say nothing about peaks; a bursty scenario is throttled below its
 //! mean demand, and only a run shows by how much.
 
+mod sustained;
+
 use std::fmt;
 
+use self::sustained::{Take, sustained_per_minute};
 use crate::arrivals::ArrivalProcess;
 use crate::distribution::Distribution;
 use crate::outcome::ModelIndex;
-use crate::quota::{Dimension, Quota};
+use crate::quota::{Counting, Dimension, Enforcement, Quota};
 use crate::scenario::{Prompt, Scenario, ScenarioModel};
+use crate::service::ServiceSettings;
 use crate::units::{TokenUsage, Tokens, Usd, grouped, significant};
 
 /// Points at which a distribution's quantiles are read to average over it.
@@ -50,12 +54,18 @@ pub struct ModelForecast {
     pub reserved: f64,
     /// Mean tokens that one request costs in the end.
     pub settled: f64,
+    /// Mean input tokens of one request.
+    pub input: f64,
+    /// Mean output tokens of one request.
+    pub output: f64,
     /// What the account may use.
     pub quota: Quota,
     /// The dimension that gives way first as load grows; none without quota.
     pub binding: Option<Dimension>,
     /// The highest rate that the quota sustains, in requests per minute; none without quota.
     pub sustainable_per_minute: Option<f64>,
+    /// How the quota is counted, or taken to be.
+    pub enforcement: Enforcement,
 }
 
 impl ModelForecast {
@@ -67,6 +77,8 @@ impl ModelForecast {
             Dimension::Rpm => per_minute,
             Dimension::Tpm => per_minute * self.settled,
             Dimension::Tpd => per_minute * 1440.0 * self.settled,
+            Dimension::InputTpm => per_minute * self.input,
+            Dimension::OutputTpm => per_minute * self.output,
         })
     }
 }
@@ -103,7 +115,8 @@ impl Forecast {
         let models = (0_u16..)
             .zip(&scenario.models)
             .map(|(index, model)| {
-                forecast_model(ModelIndex(index), model, &classes, requests, minutes)
+                let rate = requests.map(|requests| requests / minutes);
+                forecast_model(ModelIndex(index), model, &classes, rate, &scenario.service)
             })
             .collect();
         let worst_tokens =
@@ -126,13 +139,21 @@ struct Class {
     input: f64,
     output: f64,
     reserved_output: f64,
-    burndown: f64,
+    counting: Counting,
+    /// Seconds from its start to its settlement.
+    held: f64,
 }
 
 impl Class {
     fn of(prompt: &Prompt, scenario: &Scenario, share: f64) -> Self {
         let cap = prompt.reserved_output;
         let (traced_input, traced_output) = trace_means(&scenario.arrivals, cap);
+        let output = prompt
+            .output
+            .as_ref()
+            .map_or(traced_output, |output| mean_up_to(output, cap));
+        let service = &scenario.service;
+        let first_token = service.first_token.mean() / 1e9;
         Self {
             model: prompt.model,
             share,
@@ -140,12 +161,33 @@ impl Class {
                 .input
                 .as_ref()
                 .map_or(traced_input, Distribution::mean),
-            output: prompt
-                .output
-                .as_ref()
-                .map_or(traced_output, |output| mean_up_to(output, cap)),
+            output,
             reserved_output: cap.0 as f64,
-            burndown: f64::from(scenario.models[usize::from(prompt.model.0)].facts.burndown),
+            counting: scenario.models[usize::from(prompt.model.0)].counting,
+            held: first_token + output / service.output_rate.per_second(),
+        }
+    }
+
+    fn take(&self, dimension: Dimension) -> Take {
+        let burndown = f64::from(self.counting.burndown);
+        let reserved_burndown = if self.counting.reserves_burndown {
+            burndown
+        } else {
+            1.0
+        };
+        let (reserved, settled) = match dimension {
+            Dimension::Rpm => (1.0, 1.0),
+            Dimension::Tpm | Dimension::Tpd => (
+                self.input + self.reserved_output * reserved_burndown,
+                self.input + self.output * burndown,
+            ),
+            Dimension::InputTpm => (self.input, self.input),
+            Dimension::OutputTpm => (self.reserved_output, self.output),
+        };
+        Take {
+            reserved,
+            settled,
+            held: self.held,
         }
     }
 }
@@ -154,34 +196,38 @@ fn forecast_model(
     index: ModelIndex,
     model: &ScenarioModel,
     classes: &[Class],
-    requests: Option<f64>,
-    minutes: f64,
+    requests_per_minute: Option<f64>,
+    service: &ServiceSettings,
 ) -> ModelForecast {
     let mine = || classes.iter().filter(|class| class.model == index);
     let share: f64 = mine().map(|class| class.share).sum();
-    let mean = |value: fn(&Class) -> f64| {
+    let mean = |value: &dyn Fn(&Class) -> f64| {
         let sum: f64 = mine().map(|class| class.share * value(class)).sum();
         if share > 0.0 { sum / share } else { 0.0 }
     };
-    let settled = mean(|class| class.input + class.output * class.burndown);
+    let take = |dimension| Take {
+        reserved: mean(&|class| class.take(dimension).reserved),
+        settled: mean(&|class| class.take(dimension).settled),
+        held: mean(&|class| class.held),
+    };
     let sustained = model.quota.limited().map(|(dimension, limit)| {
-        let per_minute = limit as f64
-            / match dimension {
-                Dimension::Rpm => 1.0,
-                Dimension::Tpm => settled,
-                Dimension::Tpd => settled * 1440.0,
-            };
+        let take = take(dimension);
+        let per_minute = sustained_per_minute(dimension, limit, &service.meters, take);
         (dimension, per_minute)
     });
     let binding = sustained.min_by(|one, other| one.1.total_cmp(&other.1));
+    let tokens = take(Dimension::Tpm);
     ModelForecast {
         name: model.name.clone(),
-        requests_per_minute: requests.map(|requests| requests * share / minutes),
-        reserved: mean(|class| class.input + class.reserved_output),
-        settled,
+        requests_per_minute: requests_per_minute.map(|rate| rate * share),
+        reserved: tokens.reserved,
+        settled: tokens.settled,
+        input: mean(&|class| class.input),
+        output: mean(&|class| class.output),
         quota: model.quota,
         binding: binding.map(|(dimension, _)| dimension),
         sustainable_per_minute: binding.map(|(_, per_minute)| per_minute),
+        enforcement: service.meters.enforcement,
     }
 }
 
@@ -304,7 +350,15 @@ impl fmt::Display for ModelForecast {
         }
         match self.sustainable_per_minute {
             Some(sustainable) => {
-                write!(f, "    sustains {} requests/min", significant(sustainable))?;
+                let at_most = match self.enforcement {
+                    Enforcement::Fixed => "at most ",
+                    _ => "",
+                };
+                let rate = significant(sustainable);
+                write!(f, "    sustains {at_most}{rate} requests/min")?;
+                if self.enforcement != Enforcement::Bucket {
+                    write!(f, " if counted as {}", self.enforcement)?;
+                }
                 if self
                     .requests_per_minute
                     .is_some_and(|demand| demand > sustainable * (1.0 + ROUNDING))

@@ -1,14 +1,15 @@
 //! What we do about the quota: who may be sent, and when.
 //!
-//! A [`Limiter`] admits each call by all dimensions together or by none, strictly first come, first
-//! served: a small request never overtakes a large one that waits. It is a state machine without a
-//! clock. [`Limiter::offer`] brings a request, [`Limiter::poll_turn`] tells whose turn has come by
-//! `now`, [`Limiter::poll_timeout`] when to ask again, and each admitted call holds a [`Permit`]
-//! that is given back exactly once: with what the call has cost, or unused.
+//! A [`Limiter`] admits each call by all dimensions together or by none, first come, first served
+//! (within a class of priority): a small request never overtakes a large one that waits. It is a
+//! state machine without a clock. [`Limiter::offer`] brings a request, [`Limiter::poll_turn`] tells
+//! whose turn has come by `now`, [`Limiter::poll_timeout`] when to ask again, and each admitted call
+//! holds a [`Permit`] that is given back exactly once, with what became of the call ([`End`]).
 //!
 //! Promises:
-//! - the admitted cost in every interval (t₁, t₂] is at most capacity + rate · (t₂ − t₁), counting
-//!   refunds as cost taken back;
+//! - what is admitted keeps to the strategy that the settings name (see [`quota`](crate::quota)),
+//!   less headroom; for a bucket: the admitted cost in every interval (t₁, t₂] is at most capacity +
+//!   rate · (t₂ − t₁), counting refunds as cost taken back;
 //! - turns carry the instant at which they became possible, whatever `now` was when they were asked
 //!   for, so that decisions do not depend on how often the limiter is polled;
 //! - a request that can never be admitted is told so at once, and one that waits too long leaves the
@@ -16,52 +17,86 @@
 //!
 //! Deliberately not: async. `client` and the drivers bring their own waiting.
 
-use std::collections::VecDeque;
+mod learned;
+mod queue;
+mod settings;
+mod throttle;
+
 use std::time::Duration;
 
-use crate::quota::{Buckets, Cost, Dimension, Quota, Readiness};
+use self::learned::Learned;
+pub use self::queue::Place;
+use self::queue::{Queue, Waiting};
+pub use self::settings::{LimiterSettings, Oversize, Reaction, Reservation};
+use self::throttle::{Throttle, part_of};
+use crate::quota::{Cost, Counting, Demand, Dimension, Meters, Misfit, Readiness, Shortage};
 use crate::time::Instant;
-use crate::units::{Share, Tokens};
+use crate::units::{Share, TokenUsage, Tokens};
 
-/// A client's own limits for one model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LimiterSettings {
-    /// The rates to stay within, before `headroom` is taken off; defaults to the model's quota.
-    pub quota: Quota,
-    /// How much unused quota can be saved up, as time at the full rate; above zero.
-    pub burst: Duration,
-    /// The share of the quota that is left alone; below one.
-    pub headroom: Share,
-    /// How full the buckets are at the start; one is full.
-    pub initial_fill: Share,
-    /// Whether requests wait for quota (true) or are dropped at once.
-    pub wait_for_quota: bool,
-    /// The longest a request waits for quota.
-    pub quota_timeout: Duration,
-    /// The most attempts under way at a time, if bounded.
-    pub max_in_flight: Option<u32>,
-}
-
-impl LimiterSettings {
-    /// The buckets that these settings describe.
-    #[must_use]
-    pub fn buckets(&self) -> Buckets {
-        Buckets::new(self.quota, self.headroom, self.burst, self.initial_fill)
-    }
+/// A request as it is brought to a limiter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// What is known of its tokens.
+    pub demand: Demand,
+    /// Its prompt class, for reservations that learn.
+    pub class: u16,
+    /// Its class of priority: which of [`LimiterSettings::priorities`] is its weight.
+    pub priority: u8,
 }
 
 /// The right to send one call. It is not `Clone`, so it can be given back only once.
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is never given back keeps its reservation for ever"]
 pub struct Permit {
-    cost: Cost,
+    start: Instant,
+    held: Cost,
+    reserved: Cost,
+    class: u16,
 }
 
 impl Permit {
-    /// The tokens that are set aside for the call.
+    /// What the limiter has set aside for the call.
     #[must_use]
-    pub const fn reserved(&self) -> Tokens {
-        self.cost.tokens
+    pub const fn held(&self) -> Cost {
+        self.held
+    }
+
+    /// What the service reserves for the call.
+    #[must_use]
+    pub const fn reserved(&self) -> Cost {
+        self.reserved
+    }
+}
+
+/// What became of a call that had a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was answered.
+    Answered(TokenUsage),
+    /// It failed, perhaps after some tokens.
+    Failed(TokenUsage),
+    /// The service throttled it: it has cost no tokens.
+    Throttled,
+    /// Nobody knows: we gave it up, and the service may be at work on it still. What it reserved is
+    /// taken as spent.
+    Unknown,
+    /// As `Unknown`, because whoever had the permit lost it. Counted.
+    Abandoned,
+    /// It was not sent after all.
+    Unsent,
+}
+
+impl End {
+    /// What a call that reserved so much has cost in the end.
+    #[must_use]
+    pub fn cost(self, counting: &Counting, reserved: Cost) -> Cost {
+        match self {
+            Self::Answered(usage) => counting.settle(usage),
+            Self::Failed(usage) => counting.failed(reserved, usage),
+            Self::Throttled => counting.throttled(),
+            Self::Unknown | Self::Abandoned => reserved,
+            Self::Unsent => Cost::ZERO,
+        }
     }
 }
 
@@ -70,10 +105,21 @@ impl Permit {
 pub enum Admission {
     /// It may be sent now.
     Now(Permit),
-    /// Not now; at that instant, if nothing else changes. Where requests wait, it waits its turn.
-    At(Instant),
-    /// It costs more than this dimension can ever hold.
-    Never(Dimension),
+    /// It waits its turn.
+    Queued(Place),
+    /// Not now, and requests do not wait here.
+    Refused(Refusal),
+    /// It costs more than can ever be held.
+    Never(Misfit),
+}
+
+/// Why a request may not be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is too little quota.
+    Quota(Shortage),
+    /// As many calls are under way as may be.
+    InFlight,
 }
 
 /// What became of a request that had been waiting.
@@ -97,11 +143,27 @@ pub enum Turn {
     },
 }
 
-#[derive(Debug)]
-struct Waiting {
-    ticket: u32,
-    cost: Cost,
-    deadline: Instant,
+/// What a limiter has seen since it began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Calls that were admitted.
+    pub admitted: u64,
+    /// Requests that were refused at once.
+    pub refused: u64,
+    /// Requests whose wait was too long.
+    pub timed_out: u64,
+    /// Requests that gave up waiting.
+    pub cancelled: u64,
+    /// Calls that the service throttled.
+    pub throttled: u64,
+    /// Permits that were lost.
+    pub abandoned: u64,
+    /// Tokens that the service reserved for calls that have ended.
+    pub reserved: Tokens,
+    /// Tokens that those calls have cost.
+    pub settled: Tokens,
+    /// Tokens that the service reserved for them without need.
+    pub wasted: Tokens,
 }
 
 /// When the head of the queue can go, as far as is known; kept so that polling costs nothing.
@@ -109,24 +171,29 @@ struct Waiting {
 enum Head {
     Unknown,
     At(Instant),
-    /// Only when a call under way ends.
+    /// Only when a call under way ends, or a cut limit recovers.
     Blocked,
 }
 
 /// Admits calls to one model. See the module's documentation.
 #[derive(Debug)]
 pub struct Limiter {
-    buckets: Buckets,
+    meters: Meters,
+    counting: Counting,
+    reservation: Reservation,
+    learned: Option<Learned>,
+    oversize: Oversize,
+    headroom: Share,
+    throttle: Option<Throttle>,
     /// The last instant at which anything changed.
     touched: Instant,
-    queue: VecDeque<Waiting>,
-    /// The sum of what waits.
-    queued: Cost,
+    queue: Queue,
     head: Head,
     in_flight: u32,
     max_in_flight: u32,
     waits: bool,
     timeout: Duration,
+    counts: Counts,
 }
 
 impl Limiter {
@@ -134,122 +201,163 @@ impl Limiter {
     #[must_use]
     pub fn new(settings: &LimiterSettings) -> Self {
         Self {
-            buckets: settings.buckets(),
+            meters: Meters::new(settings.quota, &settings.meters),
+            counting: settings.counting,
+            reservation: settings.reservation,
+            learned: settings.reservation.quantile().map(Learned::new),
+            oversize: settings.oversize,
+            headroom: settings.meters.headroom,
+            throttle: settings.reaction.map(Throttle::new),
             touched: Instant::ZERO,
-            queue: VecDeque::new(),
-            queued: Cost::default(),
+            queue: Queue::new(&settings.priorities),
             head: Head::Unknown,
             in_flight: 0,
             max_in_flight: settings.max_in_flight.unwrap_or(u32::MAX),
             waits: settings.wait_for_quota,
             timeout: settings.quota_timeout,
+            counts: Counts::default(),
         }
     }
 
-    /// Asks to send a call at `now`. On [`Admission::At`] the request is queued under `ticket` if the
-    /// limiter's settings let requests wait, and is forgotten otherwise ([`Self::keeps_waiting`]).
+    /// Asks to send a call at `now`. Where requests wait, one that is not admitted is queued under
+    /// `ticket`.
     ///
     /// Turns that came before `now` must have been taken with [`Self::poll_turn`].
-    pub fn offer(&mut self, now: Instant, ticket: u32, cost: Cost) -> Admission {
-        if let Some(dimension) = self.buckets.never_holds(cost) {
-            return Admission::Never(dimension);
+    pub fn offer(&mut self, now: Instant, ticket: u32, ask: Ask) -> Admission {
+        let reserved = self.counting.reserve(ask.demand);
+        let held = self.to_hold(&ask, reserved);
+        if self.oversize == Oversize::Refuse
+            && let Some(misfit) = self.meters.never_holds(held)
+        {
+            self.counts.refused += 1;
+            return Admission::Never(misfit);
         }
         self.advance(now);
-        if self.queue.is_empty() && self.in_flight < self.max_in_flight {
-            match self.buckets.readiness(cost) {
-                Readiness::Now => return Admission::Now(self.admit(cost)),
-                Readiness::At(..) => {}
-                Readiness::Never(dimension) => return Admission::Never(dimension),
-            }
+        let free = self.in_flight < self.max_in_flight;
+        if free && self.queue.is_empty() && self.readiness(held) == Readiness::Now {
+            return Admission::Now(self.admit(held, reserved, ask.class));
         }
-        let at = self
-            .buckets
-            .refilled_at(self.queued.plus(cost))
-            .unwrap_or(now);
         if self.waits {
-            self.queue.push_back(Waiting {
-                ticket,
-                cost,
-                deadline: now + self.timeout,
-            });
-            self.queued = self.queued.plus(cost);
+            let place = self.queue.push(
+                ask.priority,
+                Waiting {
+                    ticket,
+                    class: ask.class,
+                    held,
+                    reserved,
+                    deadline: now + self.timeout,
+                },
+            );
+            return Admission::Queued(place);
         }
-        Admission::At(at)
-    }
-
-    /// Whether requests that are not admitted at once are queued.
-    #[must_use]
-    pub const fn keeps_waiting(&self) -> bool {
-        self.waits
+        self.counts.refused += 1;
+        let shortage = self.meters.shortage(self.needed(held));
+        Admission::Refused(shortage.map_or(Refusal::InFlight, Refusal::Quota))
     }
 
     /// The next request that was admitted or timed out at or before `now`, in order.
     pub fn poll_turn(&mut self, now: Instant) -> Option<Turn> {
-        let head = self.head_turn();
-        let waiting = self.queue.front()?;
-        match head {
-            Head::At(at) if at <= waiting.deadline => {
-                if at > now {
+        loop {
+            let deadline = self.queue.first_deadline()?;
+            let turn = match self.head() {
+                Head::At(at) if at <= deadline => Some(at),
+                _ => None,
+            };
+            let next = turn.unwrap_or(deadline);
+            if let Some(step) = self.next_step()
+                && step < next
+            {
+                if step > now {
                     return None;
                 }
-                let waiting = self.pop()?;
-                self.advance(at);
-                let permit = self.admit(waiting.cost);
-                Some(Turn::Admitted {
-                    ticket: waiting.ticket,
-                    at,
-                    permit,
-                })
+                self.advance(step);
+                continue;
             }
-            _ => {
-                if waiting.deadline > now {
-                    return None;
-                }
-                let waiting = self.pop()?;
-                self.advance(waiting.deadline);
-                Some(Turn::TimedOut {
-                    ticket: waiting.ticket,
-                    at: waiting.deadline,
-                })
+            if next > now {
+                return None;
             }
+            self.head = Head::Unknown;
+            self.advance(next);
+            if turn.is_none() {
+                let waiting = self.queue.pop_first_deadline()?;
+                self.counts.timed_out += 1;
+                let ticket = waiting.ticket;
+                return Some(Turn::TimedOut { ticket, at: next });
+            }
+            let waiting = self.queue.pop_head()?;
+            return Some(Turn::Admitted {
+                ticket: waiting.ticket,
+                at: next,
+                permit: self.admit(waiting.held, waiting.reserved, waiting.class),
+            });
         }
     }
 
-    /// When [`Self::poll_turn`] has something to say next, if nothing else happens.
+    /// When [`Self::poll_turn`] has something to say next, or something to do, if nothing else
+    /// happens.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        let head = self.head_turn();
-        let deadline = self.queue.front()?.deadline;
-        Some(match head {
+        let deadline = self.queue.first_deadline()?;
+        let next = match self.head() {
             Head::At(at) => at.min(deadline),
             Head::Blocked | Head::Unknown => deadline,
-        })
+        };
+        Some(self.next_step().map_or(next, |step| step.min(next)))
     }
 
-    /// Gives a permit back for a call that has cost `settled` tokens, be it more or less than was
-    /// reserved.
-    pub fn settle(&mut self, now: Instant, permit: Permit, settled: Tokens) {
+    /// Gives a permit back for a call that has ended.
+    pub fn end(&mut self, now: Instant, permit: Permit, end: End) {
         self.advance(now);
-        self.buckets.settle(permit.cost.tokens, settled);
-        self.leave();
+        let Permit {
+            start,
+            held,
+            reserved,
+            class,
+        } = permit;
+        let settled = end.cost(&self.counting, reserved);
+        self.meters.settle(start, held, settled);
+        self.in_flight -= 1;
+        self.head = Head::Unknown;
+        match end {
+            End::Answered(usage) => {
+                if let Some(learned) = &mut self.learned {
+                    learned.record(class, usage.output);
+                }
+            }
+            End::Throttled => {
+                self.counts.throttled += 1;
+                if self.throttle.as_mut().is_some_and(|throttle| throttle.cut(now)) {
+                    self.keep_to_share();
+                }
+            }
+            End::Abandoned => self.counts.abandoned += 1,
+            End::Failed(_) | End::Unknown | End::Unsent => {}
+        }
+        if end != End::Unsent && end != End::Throttled {
+            self.counts.reserved += reserved.tokens;
+            self.counts.settled += settled.tokens;
+            self.counts.wasted += reserved.tokens.saturating_sub(settled.tokens);
+        }
     }
 
-    /// Gives a permit back for a call that has cost nothing, such as one that was throttled.
-    pub fn refund(&mut self, now: Instant, permit: Permit) {
-        self.advance(now);
-        self.buckets.give(permit.cost);
-        self.leave();
+    /// Gives up waiting; false if the place was no longer held, because its turn had come.
+    pub fn cancel(&mut self, place: Place) -> bool {
+        let held = self.queue.cancel(place);
+        if held {
+            self.counts.cancelled += 1;
+            self.head = Head::Unknown;
+        }
+        held
     }
 
-    /// Takes everything that waits out of the queue, in order.
+    /// Takes everything that waits out of the queue.
     pub fn drain(&mut self) -> impl Iterator<Item = u32> + '_ {
         self.head = Head::Unknown;
-        self.queued = Cost::default();
-        self.queue.drain(..).map(|waiting| waiting.ticket)
+        self.queue.drain().map(|waiting| waiting.ticket)
     }
 
     /// How many requests wait.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub const fn waiting(&self) -> usize {
         self.queue.len()
     }
 
@@ -259,47 +367,118 @@ impl Limiter {
         self.in_flight
     }
 
-    /// The levels, as of the last decision.
+    /// What it has seen since it began.
     #[must_use]
-    pub const fn buckets(&self) -> &Buckets {
-        &self.buckets
+    pub const fn counts(&self) -> Counts {
+        self.counts
     }
 
-    fn admit(&mut self, cost: Cost) -> Permit {
-        self.buckets.take(cost);
+    /// The share of the limits in use: all, unless it reacts to throttles and there were some.
+    #[must_use]
+    pub fn share(&self) -> Share {
+        self.throttle
+            .as_ref()
+            .map_or(Share::percent(100), Throttle::share)
+    }
+
+    /// What is left, as of the last decision.
+    #[must_use]
+    pub const fn meters(&self) -> &Meters {
+        &self.meters
+    }
+
+    /// What is left of one dimension at `now`, in whole requests or tokens; negative in debt; none if
+    /// it is not limited. An instant before the last decision counts as that.
+    pub fn remaining(&mut self, now: Instant, dimension: Dimension) -> Option<i64> {
+        self.advance(now);
+        self.meters.level(dimension)
+    }
+
+    /// What is set aside for a request for which the service reserves so much.
+    fn to_hold(&self, ask: &Ask, reserved: Cost) -> Cost {
+        let Some(output) = self.learned.as_ref().and_then(|learned| learned.get(ask.class)) else {
+            return reserved;
+        };
+        let expected = self.counting.settle(TokenUsage {
+            input: ask.demand.input,
+            output: output.min(ask.demand.max_tokens),
+            cache_read: ask.demand.cache_read,
+            cache_write: ask.demand.cache_write,
+        });
+        match self.reservation {
+            Reservation::MaxTokens => reserved,
+            Reservation::Expected { .. } => expected,
+            Reservation::Mirror { .. } => reserved.max(expected),
+        }
+    }
+
+    /// What must be free before a call starts that holds so much.
+    fn needed(&self, held: Cost) -> Cost {
+        match self.oversize {
+            Oversize::Refuse => held,
+            Oversize::Overdraw => self.meters.capped(held),
+        }
+    }
+
+    fn readiness(&self, held: Cost) -> Readiness {
+        self.meters.readiness(self.needed(held))
+    }
+
+    fn admit(&mut self, held: Cost, reserved: Cost, class: u16) -> Permit {
+        self.meters.take(held);
         self.in_flight += 1;
-        Permit { cost }
+        self.counts.admitted += 1;
+        Permit {
+            start: self.touched,
+            held,
+            reserved,
+            class,
+        }
     }
 
-    fn leave(&mut self) {
-        self.in_flight -= 1;
-        self.head = Head::Unknown;
-    }
-
+    /// Lets time pass, with every step in which cut limits recover at its own instant.
     fn advance(&mut self, now: Instant) {
+        while let Some(step) = self.next_step()
+            && step <= now
+        {
+            self.touch(step);
+            if let Some(throttle) = &mut self.throttle {
+                throttle.step();
+            }
+            self.keep_to_share();
+        }
+        self.touch(now);
+    }
+
+    fn touch(&mut self, now: Instant) {
         self.touched = self.touched.max(now);
-        self.buckets.advance(now);
+        self.meters.advance(now);
     }
 
-    fn pop(&mut self) -> Option<Waiting> {
-        let waiting = self.queue.pop_front()?;
-        self.queued = self.queued.minus(waiting.cost);
+    fn next_step(&self) -> Option<Instant> {
+        self.throttle.as_ref().and_then(Throttle::next_step)
+    }
+
+    fn keep_to_share(&mut self) {
+        let unreserved = Share {
+            ppm: Share::percent(100).ppm.saturating_sub(self.headroom.ppm),
+        };
+        self.meters.keep(part_of(unreserved, self.share()));
         self.head = Head::Unknown;
-        Some(waiting)
     }
 
-    fn head_turn(&mut self) -> Head {
+    fn head(&mut self) -> Head {
         if self.head == Head::Unknown
-            && let Some(waiting) = self.queue.front()
+            && let Some(held) = self.queue.head().map(|waiting| waiting.held)
         {
             self.head = if self.in_flight >= self.max_in_flight {
                 Head::Blocked
             } else {
-                match self.buckets.readiness(waiting.cost) {
+                match self.readiness(held) {
                     // Whatever made it possible happened when the limiter was last touched.
                     Readiness::Now => Head::At(self.touched),
                     Readiness::At(at, _) => Head::At(at),
-                    Readiness::Never(_) => Head::Blocked,
+                    Readiness::Blocked(_) | Readiness::Never(_) => Head::Blocked,
                 }
             };
         }

@@ -32,6 +32,8 @@ pub enum Stream {
     Retry,
     /// How fast the simulated service answers.
     Service,
+    /// How long calls are under way to it and back.
+    Network,
 }
 
 impl Stream {
@@ -43,6 +45,7 @@ impl Stream {
             Self::Think => 0x7417_0000_0000_0003,
             Self::Retry => 0x2E72_0000_0000_0004,
             Self::Service => 0x5E27_0000_0000_0005,
+            Self::Network => 0x4E77_0000_0000_0006,
         }
     }
 }
@@ -98,6 +101,7 @@ mod tests {
                 Stream::Think,
                 Stream::Retry,
                 Stream::Service,
+                Stream::Network,
             ] {
                 for major in 1..20 {
                     for minor in 1..5 {
@@ -106,6 +110,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(seen.len(), 4 * 5 * 19 * 4);
+        assert_eq!(seen.len(), 4 * 6 * 19 * 4);
     }
 }

@@ -33,7 +33,7 @@ use crate::distribution::Distribution;
 use crate::expect::Expectation;
 use crate::limiter::LimiterSettings;
 use crate::outcome::ModelIndex;
-use crate::quota::Quota;
+use crate::quota::{Counting, Quota};
 use crate::retry::RetryPolicy;
 use crate::rng::Seed;
 use crate::service::ServiceSettings;
@@ -151,6 +151,8 @@ pub struct ScenarioModel {
     pub api: Api,
     /// What the account may use of it.
     pub quota: Quota,
+    /// How the service counts its tokens.
+    pub counting: Counting,
     /// The client's own limits; none sends without asking.
     pub limiter: Option<LimiterSettings>,
 }
@@ -176,6 +178,8 @@ pub struct Prompt {
     pub max_tokens: Option<Tokens>,
     /// What the service reserves for output: `max_tokens`, or the default that stands in for it.
     pub reserved_output: Tokens,
+    /// Its class of priority before the limiter.
+    pub priority: u8,
     /// Sampling temperature, 0 to 1.
     pub temperature: Option<f32>,
     /// Nucleus sampling, 0 to 1.

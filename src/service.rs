@@ -2,25 +2,29 @@
 //!
 //! Promises: pure and deterministic. What one call draws (its latency) depends on the seed, the
 //! call's number and its attempt, and on nothing that other calls do, so the same call takes the
-//! same time in the simulator and in the stub. Its quota is a ledger of its own, which knows nothing
-//! of the client's limiter: `max_tokens` is reserved when a call arrives, and what the call has
-//! really cost is settled when its answer is complete. A refused call takes nothing.
+//! same time in the simulator and in the stub. Its quota is counted apart from the client's limiter:
+//! `max_tokens` is reserved when a call arrives, and what the call has really cost is settled when
+//! its answer is complete. A refused call takes no tokens.
 //!
 //! Deliberately not: HTTP. The stub gives these answers their bodies and headers.
 //!
 //! Model of latency: first token + output tokens / output rate, the form of AWS's own
 //! output-tokens-per-second metric (AWS documentation, monitoring-runtime-otps).
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+mod ledger;
+
 use std::time::Duration;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use self::ledger::{Ledger, Running};
 use crate::distribution::{Distribution, Sampler};
 use crate::outcome::{Failure, ModelIndex, StopReason};
-use crate::quota::{Buckets, Cost, Dimension, Quota, reservation, settlement};
+use crate::quota::{Counting, Demand, Dimension, MeterSettings, Quota};
 use crate::rng::{Seed, Stream};
 use crate::time::{Instant, NANOS_PER_SECOND};
-use crate::units::{Rate, Share, TokenUsage, Tokens};
+use crate::units::{Rate, TokenUsage, Tokens};
 
 /// How the simulated service behaves.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,10 +35,35 @@ pub struct ServiceSettings {
     pub output_rate: Rate,
     /// How long a refusal (a throttle or a rejected request) takes to answer.
     pub refusal: Duration,
-    /// How much quota the service holds at most, as time at the full rate.
-    pub quota_capacity: Duration,
-    /// How full the service's quota is when the run begins; one is full.
-    pub quota_initial_fill: Share,
+    /// How quotas are counted.
+    pub meters: MeterSettings,
+    /// When a reservation gives way to what is really used.
+    pub adjustment: Adjustment,
+    /// Nanoseconds that a call is under way to the service, and its answer back, drawn apart.
+    pub network: Option<Distribution>,
+}
+
+/// When a reservation gives way to what is really used. AWS says that it happens while a call is
+/// running, and not how often.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Adjustment {
+    /// All at once, when the call is over.
+    #[default]
+    AtEnd,
+    /// Once a second while output is generated, in proportion to what has been.
+    Continuous,
+}
+
+impl Adjustment {
+    /// Its name in files and reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AtEnd => "at_end",
+            Self::Continuous => "continuous",
+        }
+    }
 }
 
 /// What the service knows of one model.
@@ -42,8 +71,8 @@ pub struct ServiceSettings {
 pub struct ServedModel {
     /// What the account may use of it.
     pub quota: Quota,
-    /// What one output token costs against that quota.
-    pub burndown: u32,
+    /// How its tokens are counted against that quota.
+    pub counting: Counting,
 }
 
 /// One call, as it arrives.
@@ -68,6 +97,8 @@ pub struct Call {
 pub enum Reply {
     /// An answer.
     Answered {
+        /// When the call arrived.
+        arrived: Instant,
         /// When its first token is ready.
         first_token: Instant,
         /// When it is complete.
@@ -97,32 +128,15 @@ impl Reply {
     }
 }
 
-/// A settlement that is due when its call's answer is complete; ordered by time, then by arrival.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Settlement {
-    at: Instant,
-    arrival: u64,
-    model: u16,
-    reserved: Tokens,
-    settled: Tokens,
-}
-
-#[derive(Debug)]
-struct Ledger {
-    buckets: Buckets,
-    burndown: u32,
-}
-
 /// The simulated service. See the module's documentation.
 #[derive(Debug)]
 pub struct Service {
-    ledgers: Vec<Ledger>,
+    ledger: Ledger,
     first_token: Sampler,
     output_rate: Rate,
     refusal: Duration,
+    network: Option<Sampler>,
     seed: Seed,
-    outstanding: BinaryHeap<Reverse<Settlement>>,
-    arrivals: u64,
     now: Instant,
 }
 
@@ -130,26 +144,13 @@ impl Service {
     /// A service that serves these models, at the instant zero.
     #[must_use]
     pub fn new(settings: &ServiceSettings, models: &[ServedModel], seed: Seed) -> Self {
-        let ledgers = models
-            .iter()
-            .map(|model| Ledger {
-                buckets: Buckets::new(
-                    model.quota,
-                    Share::ZERO,
-                    settings.quota_capacity,
-                    settings.quota_initial_fill,
-                ),
-                burndown: model.burndown,
-            })
-            .collect();
         Self {
-            ledgers,
+            ledger: Ledger::new(models, &settings.meters, settings.adjustment),
             first_token: settings.first_token.sampler(),
             output_rate: settings.output_rate,
             refusal: settings.refusal,
+            network: settings.network.as_ref().map(Distribution::sampler),
             seed,
-            outstanding: BinaryHeap::new(),
-            arrivals: 0,
             now: Instant::ZERO,
         }
     }
@@ -161,19 +162,20 @@ impl Service {
     pub fn call(&mut self, now: Instant, call: &Call) -> Reply {
         self.now = self.now.max(now);
         let now = self.now;
-        self.settle_until(now);
-        self.arrivals += 1;
-        let ledger = &mut self.ledgers[usize::from(call.model.0)];
-        ledger.buckets.advance(now);
-        let reserved = reservation(call.input, Tokens::ZERO, call.max_tokens);
-        let cost = Cost::call(reserved);
-        if let Some(dimension) = ledger.buckets.lacks(cost) {
-            return Reply::Refused {
-                at: now + self.refusal,
-                failure: throttle(dimension),
-            };
-        }
-        ledger.buckets.take(cost);
+        let demand = Demand {
+            input: call.input,
+            max_tokens: call.max_tokens,
+            ..Demand::default()
+        };
+        let reserved = match self.ledger.start(now, call.model, demand) {
+            Ok(reserved) => reserved,
+            Err(dimension) => {
+                return Reply::Refused {
+                    at: now + self.refusal,
+                    failure: throttle(dimension),
+                };
+            }
+        };
         let cut_off = call.output > call.max_tokens;
         let usage = TokenUsage {
             input: call.input,
@@ -185,19 +187,22 @@ impl Service {
             .keyed(Stream::Service, call.request, u64::from(call.attempt));
         let first_token = now + Duration::from_nanos(self.first_token.sample(&mut rng));
         let complete = first_token + generation_time(usage.output, self.output_rate);
-        self.outstanding.push(Reverse(Settlement {
-            at: complete,
-            arrival: self.arrivals,
-            model: call.model.0,
+        self.ledger.run(Running {
+            model: call.model,
+            start: now,
+            first_token,
+            complete,
             reserved,
-            settled: settlement(usage, ledger.burndown),
-        }));
+            held: reserved,
+            settled: self.ledger.counting(call.model).settle(usage),
+        });
         let stop = if cut_off {
             StopReason::MaxTokens
         } else {
             StopReason::EndTurn
         };
         Reply::Answered {
+            arrived: now,
             first_token,
             complete,
             usage,
@@ -205,33 +210,29 @@ impl Service {
         }
     }
 
+    /// How long this attempt is under way to the service, and its answer back.
+    #[must_use]
+    pub fn network(&self, request: u64, attempt: u32) -> (Duration, Duration) {
+        let Some(network) = &self.network else {
+            return (Duration::ZERO, Duration::ZERO);
+        };
+        let mut rng = self
+            .seed
+            .keyed(Stream::Network, request, u64::from(attempt));
+        let mut draw = || Duration::from_nanos(network.sample(&mut rng));
+        (draw(), draw())
+    }
+
     /// What is left of one dimension of a model's quota, as of the last call; none if unlimited.
     #[must_use]
     pub fn level(&self, model: ModelIndex, dimension: Dimension) -> Option<i64> {
-        let bucket = self
-            .ledgers
-            .get(usize::from(model.0))?
-            .buckets
-            .get(dimension)?;
-        Some(bucket.level())
+        self.ledger.level(model, dimension)
     }
 
     /// Calls whose answers were not complete at the last call.
     #[must_use]
     pub fn outstanding(&self) -> usize {
-        self.outstanding.len()
-    }
-
-    fn settle_until(&mut self, now: Instant) {
-        while let Some(Reverse(next)) = self.outstanding.peek()
-            && next.at <= now
-        {
-            let next = *next;
-            self.outstanding.pop();
-            let buckets = &mut self.ledgers[usize::from(next.model)].buckets;
-            buckets.advance(next.at);
-            buckets.settle(next.reserved, next.settled);
-        }
+        self.ledger.outstanding()
     }
 }
 
@@ -239,7 +240,7 @@ impl Service {
 const fn throttle(dimension: Dimension) -> Failure {
     match dimension {
         Dimension::Rpm => Failure::ThrottledRequests,
-        Dimension::Tpm => Failure::ThrottledTokens,
+        Dimension::Tpm | Dimension::InputTpm | Dimension::OutputTpm => Failure::ThrottledTokens,
         Dimension::Tpd => Failure::ThrottledTokensPerDay,
     }
 }
@@ -270,10 +271,12 @@ mod tests {
             first_token: Distribution::Constant(500_000_000),
             output_rate: tokens_per_second(100),
             refusal: Duration::from_millis(15),
-            quota_capacity: Duration::from_secs(60),
-            quota_initial_fill: Share::percent(100),
+            meters: MeterSettings::default(),
+            adjustment: Adjustment::AtEnd,
+            network: None,
         };
-        Service::new(&settings, &[ServedModel { quota, burndown }], Seed(1))
+        let counting = Counting::documented(burndown);
+        Service::new(&settings, &[ServedModel { quota, counting }], Seed(1))
     }
 
     fn call(request: u64, input: u64, max_tokens: u64, output: u64) -> Call {
@@ -294,6 +297,7 @@ mod tests {
         assert_eq!(
             reply,
             Reply::Answered {
+                arrived: Instant::from_secs(1),
                 first_token: Instant::from_millis(1500),
                 complete: Instant::from_millis(3500),
                 usage: TokenUsage {
@@ -365,7 +369,7 @@ mod tests {
             Quota {
                 rpm: Some(1),
                 tpm: Some(1000),
-                tpd: None,
+                ..Quota::default()
             },
             1,
         );

@@ -191,6 +191,7 @@ fn create(
         Target::Sim => 0,
         Target::Stub | Target::Bedrock => nanos(clock.minute_offset()),
     };
+    let simulated = target != Target::Bedrock;
     let header = RunHeader {
         target,
         about: scenario.about.clone(),
@@ -199,7 +200,8 @@ fn create(
         settings: Settings {
             duration_ns: nanos(scenario.run.duration),
             clock_offset_ns,
-            enforcement: (target != Target::Bedrock).then(|| "bucket".to_owned()),
+            enforcement: simulated.then(|| scenario.service.meters.enforcement.to_string()),
+            adjustment: simulated.then(|| scenario.service.adjustment.name().to_owned()),
             streaming: false,
             request_rows: scenario.run.request_rows,
             models: scenario.models.iter().map(model_settings).collect(),

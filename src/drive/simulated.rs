@@ -3,12 +3,12 @@
 //! Promises: deterministic to the byte. The loop is the same as in `drive::real`: time out, send,
 //! ask when to wake, take the earlier of wake-up and outcome, hand the outcome back.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::{Observer, call, reserved_output};
-use crate::engine::Engine;
+use super::{Observer, call};
+use crate::engine::{CallPlan, Engine};
 use crate::outcome::{Answer, AttemptFailure, AttemptId, AttemptOutcome, Dispatch, Failure};
 use crate::scenario::Scenario;
 use crate::service::{Reply, Service};
@@ -19,40 +19,62 @@ const STEPS_PER_TICK: u32 = 1 << 16;
 
 /// Runs `scenario` in virtual time until its engine is done; returns the instant at which it was.
 pub fn run(scenario: &Scenario, engine: &mut Engine, observer: &mut impl Observer) -> Instant {
-    let mut service = super::service(scenario);
-    let reserved = reserved_output(scenario);
-    drive(
-        engine,
-        observer,
-        scenario.run.request_timeout,
-        |now, dispatch| service_reply(&mut service, now, dispatch, &reserved),
-    )
+    let mut answers = ServiceAnswers {
+        service: super::service(scenario),
+        calls: super::call_plans(scenario),
+    };
+    drive(engine, observer, scenario.run.request_timeout, &mut answers)
 }
 
-fn service_reply(
-    service: &mut Service,
-    now: Instant,
-    dispatch: &Dispatch,
-    reserved: &[crate::units::Tokens],
-) -> Reply {
-    service.call(now, &call(dispatch, reserved))
+/// Whoever answers calls and can say at once what a call's reply will be.
+pub trait Answers {
+    /// How long this attempt is under way before it arrives, and its answer afterwards.
+    fn network(&mut self, dispatch: &Dispatch) -> (Duration, Duration);
+
+    /// The reply to a call that arrives at `now`; arrivals are in order of time.
+    fn reply(&mut self, now: Instant, dispatch: &Dispatch) -> Reply;
 }
 
-/// Drives `engine` against anything that can say at once what a call's reply will be.
+impl<F: FnMut(Instant, &Dispatch) -> Reply> Answers for F {
+    fn network(&mut self, _: &Dispatch) -> (Duration, Duration) {
+        (Duration::ZERO, Duration::ZERO)
+    }
+
+    fn reply(&mut self, now: Instant, dispatch: &Dispatch) -> Reply {
+        self(now, dispatch)
+    }
+}
+
+struct ServiceAnswers {
+    service: Service,
+    calls: Vec<CallPlan>,
+}
+
+impl Answers for ServiceAnswers {
+    fn network(&mut self, dispatch: &Dispatch) -> (Duration, Duration) {
+        self.service
+            .network(dispatch.id.request, dispatch.id.attempt)
+    }
+
+    fn reply(&mut self, now: Instant, dispatch: &Dispatch) -> Reply {
+        self.service.call(now, &call(dispatch, &self.calls))
+    }
+}
+
+/// Drives `engine` against `answers`.
 pub fn drive(
     engine: &mut Engine,
     observer: &mut impl Observer,
     request_timeout: Duration,
-    mut reply_to: impl FnMut(Instant, &Dispatch) -> Reply,
+    answers: &mut impl Answers,
 ) -> Instant {
     let mut now = Instant::ZERO;
-    let mut calls = Calls::default();
+    let mut calls = Calls::new(request_timeout);
     let mut steps = 0_u32;
     loop {
         engine.handle_timeout(now);
         while let Some(dispatch) = engine.poll_send() {
-            let reply = reply_to(now, &dispatch);
-            calls.begin(dispatch.id, UnderWay::new(now, reply, request_timeout));
+            calls.send(now, &dispatch, answers);
         }
         while let Some(event) = engine.poll_event() {
             observer.event(&event);
@@ -62,28 +84,77 @@ pub fn drive(
             observer.tick(now, engine).grant(engine, now);
         }
         let wake = engine.poll_timeout();
-        let ended = calls.next_end();
-        now = match (wake, ended) {
-            (Some(wake), Some(ended)) => wake.min(ended),
+        let next = calls.next();
+        now = match (wake, next) {
+            (Some(wake), Some(next)) => wake.min(next),
             (Some(next), None) | (None, Some(next)) => next,
             (None, None) => return now,
         };
+        calls.arrive(now, answers);
         while let Some((id, call)) = calls.ended(now) {
             engine.handle_outcome(now, id, call.outcome());
         }
     }
 }
 
-/// The calls under way, by when they end. The heap holds only what orders it; what is moved about
-/// most is smallest.
-#[derive(Debug, Default)]
+/// The calls under way, by when they arrive and when they end. The heap of ends holds only what
+/// orders it; what is moved about most is smallest.
+#[derive(Debug)]
 struct Calls {
+    request_timeout: Duration,
+    travelling: BinaryHeap<Reverse<Travelling>>,
     ends: BinaryHeap<Reverse<(Instant, AttemptId)>>,
     /// By the engine's slot, of which a request under way has its own.
     under_way: Vec<Option<UnderWay>>,
 }
 
 impl Calls {
+    const fn new(request_timeout: Duration) -> Self {
+        Self {
+            request_timeout,
+            travelling: BinaryHeap::new(),
+            ends: BinaryHeap::new(),
+            under_way: Vec::new(),
+        }
+    }
+
+    fn send(&mut self, now: Instant, dispatch: &Dispatch, answers: &mut impl Answers) {
+        let (there, back) = answers.network(dispatch);
+        if there.is_zero() {
+            let reply = answers.reply(now, dispatch);
+            self.begin(dispatch.id, UnderWay::new(now, Some((reply, back)), self.request_timeout));
+            return;
+        }
+        let heard = there <= self.request_timeout;
+        if !heard {
+            self.begin(dispatch.id, UnderWay::new(now, None, self.request_timeout));
+        }
+        self.travelling.push(Reverse(Travelling {
+            arrives: now + there,
+            id: dispatch.id,
+            sent: now,
+            back,
+            heard,
+            dispatch: *dispatch,
+        }));
+    }
+
+    /// Calls that have reached the service by `now` get their replies.
+    fn arrive(&mut self, now: Instant, answers: &mut impl Answers) {
+        while let Some(Reverse(next)) = self.travelling.peek()
+            && next.arrives <= now
+        {
+            let Some(Reverse(call)) = self.travelling.pop() else {
+                return;
+            };
+            let reply = answers.reply(call.arrives, &call.dispatch);
+            if call.heard {
+                let reply = Some((reply, call.back));
+                self.begin(call.id, UnderWay::new(call.sent, reply, self.request_timeout));
+            }
+        }
+    }
+
     fn begin(&mut self, id: AttemptId, call: UnderWay) {
         let slot = id.slot as usize;
         if slot >= self.under_way.len() {
@@ -93,18 +164,53 @@ impl Calls {
         self.under_way[slot] = Some(call);
     }
 
-    fn next_end(&self) -> Option<Instant> {
-        self.ends.peek().map(|Reverse((at, _))| *at)
+    /// When a call arrives or ends next.
+    fn next(&self) -> Option<Instant> {
+        let arrives = self.travelling.peek().map(|Reverse(call)| call.arrives);
+        let ends = self.ends.peek().map(|Reverse((at, _))| *at);
+        [arrives, ends].into_iter().flatten().min()
     }
 
     /// A call that has ended by `now`.
     fn ended(&mut self, now: Instant) -> Option<(AttemptId, UnderWay)> {
-        if self.next_end()? > now {
+        if self.ends.peek()?.0.0 > now {
             return None;
         }
         let Reverse((_, id)) = self.ends.pop()?;
         let call = self.under_way[id.slot as usize].take()?;
         Some((id, call))
+    }
+}
+
+/// A call on its way to the service; ordered by when it gets there, then by who it is.
+#[derive(Clone, Copy, Debug)]
+struct Travelling {
+    arrives: Instant,
+    id: AttemptId,
+    sent: Instant,
+    back: Duration,
+    /// Whether the client still waits when it gets there.
+    heard: bool,
+    dispatch: Dispatch,
+}
+
+impl PartialEq for Travelling {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Travelling {}
+
+impl PartialOrd for Travelling {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Travelling {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.arrives, self.id).cmp(&(other.arrives, other.id))
     }
 }
 
@@ -118,13 +224,16 @@ struct UnderWay {
 }
 
 impl UnderWay {
-    fn new(sent: Instant, reply: Reply, request_timeout: Duration) -> Self {
+    /// A call whose reply, if any will be heard, takes so long to come back.
+    fn new(sent: Instant, reply: Option<(Reply, Duration)>, request_timeout: Duration) -> Self {
         let deadline = sent + request_timeout;
-        let in_time = reply.complete() <= deadline;
+        let heard = reply
+            .map(|(reply, back)| (reply, reply.complete() + back))
+            .filter(|(_, heard)| *heard <= deadline);
         Self {
-            finished: reply.complete().min(deadline),
+            finished: heard.map_or(deadline, |(_, at)| at),
             sent,
-            reply: in_time.then_some(reply),
+            reply: heard.map(|(reply, _)| reply),
         }
     }
 
@@ -134,9 +243,10 @@ impl UnderWay {
                 usage,
                 stop,
                 complete,
+                arrived,
                 ..
             }) => {
-                let service_latency = Some(complete - self.sent);
+                let service_latency = Some(complete - arrived);
                 Ok(Answer {
                     usage,
                     stop,

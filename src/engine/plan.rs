@@ -6,6 +6,7 @@ use crate::arrivals::ArrivalProcess;
 use crate::limiter::LimiterSettings;
 use crate::mix::MixClass;
 use crate::price::Price;
+use crate::quota::Counting;
 use crate::retry::RetryPolicy;
 use crate::units::{Tokens, Usd};
 
@@ -16,8 +17,8 @@ pub struct LoadPlan {
     pub arrivals: ArrivalProcess,
     /// What they are.
     pub classes: Vec<MixClass>,
-    /// For each class, what the service reserves for output.
-    pub reserved_output: Vec<Tokens>,
+    /// How each of them is called.
+    pub calls: Vec<CallPlan>,
     /// The models.
     pub models: Vec<ModelPlan>,
     /// When to try again.
@@ -26,13 +27,22 @@ pub struct LoadPlan {
     pub bounds: Bounds,
 }
 
+/// How requests of one class are called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallPlan {
+    /// `max_tokens`, or what the service puts in its place.
+    pub max_tokens: Tokens,
+    /// Their class of priority before the limiter.
+    pub priority: u8,
+}
+
 /// What the engine knows of one model.
 #[derive(Clone, Debug)]
 pub struct ModelPlan {
     /// The client's own limits; none sends without asking.
     pub limiter: Option<LimiterSettings>,
-    /// What one output token costs against the quota.
-    pub burndown: u32,
+    /// How the service counts its tokens.
+    pub counting: Counting,
     /// What its tokens cost, where known.
     pub price: Option<Price>,
 }

@@ -1,10 +1,10 @@
 //! A request from when it is due until it ends.
 
-use super::plan::ModelPlan;
-use crate::limiter::Permit;
+use super::plan::{CallPlan, ModelPlan};
+use crate::limiter::{Ask, Permit};
 use crate::mix::Draw;
 use crate::outcome::{AttemptFailure, EarlierAttempt, Outcome, RequestRecord};
-use crate::quota::reservation;
+use crate::quota::{Cost, Counting, Demand};
 use crate::time::Instant;
 use crate::units::{TokenUsage, Tokens, Usd};
 
@@ -13,7 +13,9 @@ use crate::units::{TokenUsage, Tokens, Usd};
 pub(super) struct Request {
     pub id: u64,
     pub draw: Draw,
-    pub reserved: Tokens,
+    pub call: CallPlan,
+    /// What the service reserves for one attempt.
+    pub reserved: Cost,
     pub due: Instant,
     pub admitted: Option<Instant>,
     pub last_admitted: Option<Instant>,
@@ -29,11 +31,12 @@ pub(super) struct Request {
 
 impl Request {
     /// A request that has just become due.
-    pub fn new(id: u64, draw: Draw, max_tokens: Tokens, due: Instant) -> Self {
+    pub fn new(id: u64, draw: Draw, call: CallPlan, counting: &Counting, due: Instant) -> Self {
         Self {
             id,
             draw,
-            reserved: reservation(draw.input, Tokens::ZERO, max_tokens),
+            call,
+            reserved: counting.reserve(demand(&draw, call)),
             due,
             admitted: None,
             last_admitted: None,
@@ -45,6 +48,15 @@ impl Request {
             settled: Tokens::ZERO,
             earlier: Vec::new(),
             last_failure: None,
+        }
+    }
+
+    /// As it is brought before its limiter.
+    pub fn ask(&self) -> Ask {
+        Ask {
+            demand: demand(&self.draw, self.call),
+            class: self.draw.class.0,
+            priority: self.call.priority,
         }
     }
 
@@ -73,7 +85,7 @@ impl Request {
             message,
             attempts: self.attempts,
             input_estimate: self.draw.input,
-            reserved: self.reserved,
+            reserved: self.reserved.tokens,
             usage: self.usage,
             settled: self.settled,
             earlier: self.earlier,
@@ -84,9 +96,17 @@ impl Request {
     pub fn worst_case(&self, model: &ModelPlan) -> Usd {
         let usage = TokenUsage {
             input: self.draw.input,
-            output: self.reserved.saturating_sub(self.draw.input),
+            output: self.call.max_tokens,
             ..TokenUsage::default()
         };
         model.price.map_or(Usd::ZERO, |price| price.of(usage))
+    }
+}
+
+fn demand(draw: &Draw, call: CallPlan) -> Demand {
+    Demand {
+        input: draw.input,
+        max_tokens: call.max_tokens,
+        ..Demand::default()
     }
 }

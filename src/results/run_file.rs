@@ -16,9 +16,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::ResultsError;
 use super::file;
-use crate::limiter::LimiterSettings;
+use crate::limiter::{LimiterSettings, Oversize, Reaction, Reservation};
 use crate::price::Price;
-use crate::quota::Quota;
+use crate::quota::{Enforcement, Quota};
 use crate::recorder::measured::Measured;
 use crate::recorder::verdict::Verdict;
 use crate::time::nanos;
@@ -113,6 +113,10 @@ pub struct Settings {
     pub clock_offset_ns: u64,
     /// How stub and simulator count quota, such as `bucket`; none against Bedrock.
     pub enforcement: Option<String>,
+    /// When stub and simulator adjust a reservation to what is really used, such as `at_end`; none
+    /// against Bedrock.
+    #[serde(default)]
+    pub adjustment: Option<String>,
     /// Whether answers were streamed.
     pub streaming: bool,
     /// Whether `requests.csv` is written.
@@ -143,16 +147,35 @@ pub struct ModelSettings {
 }
 
 /// A client's own limits for one model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimiterSummary {
     /// The rates to stay within, before `headroom` is taken off.
     pub quota: Quota,
-    /// How much unused quota can be saved up, as nanoseconds at the full rate.
+    /// How they are counted.
+    #[serde(default)]
+    pub enforcement: Enforcement,
+    /// How much may be spent at once, as nanoseconds at the full rate: a bucket's size or a window's
+    /// length.
     pub burst_ns: u64,
     /// The share of the quota that is left alone, in parts per million.
     pub headroom: Share,
-    /// How full the buckets are at the start, in parts per million.
+    /// How much is unused at the start, in parts per million.
     pub initial_fill: Share,
+    /// How far the service's clock is taken to be off, in nanoseconds.
+    #[serde(default)]
+    pub clock_margin_ns: u64,
+    /// What is set aside for a call until it ends.
+    #[serde(default = "max_tokens")]
+    pub reservation: Reservation,
+    /// What is done with a request that costs more than the limits ever hold.
+    #[serde(default = "refuse")]
+    pub oversize: Oversize,
+    /// The weights of its classes of priority; none where everybody queues in one line.
+    #[serde(default)]
+    pub priorities: Vec<u32>,
+    /// What a throttle does to the limits; nothing if none.
+    #[serde(default)]
+    pub backoff: Option<Reaction>,
     /// Whether requests wait for quota (true) or are dropped at once.
     pub wait_for_quota: bool,
     /// The longest a request waits for quota, in nanoseconds.
@@ -234,14 +257,30 @@ impl From<&LimiterSettings> for LimiterSummary {
     fn from(settings: &LimiterSettings) -> Self {
         Self {
             quota: settings.quota,
-            burst_ns: nanos(settings.burst),
-            headroom: settings.headroom,
-            initial_fill: settings.initial_fill,
+            enforcement: settings.meters.enforcement,
+            burst_ns: nanos(settings.meters.burst),
+            headroom: settings.meters.headroom,
+            initial_fill: settings.meters.initial_fill,
+            clock_margin_ns: nanos(settings.meters.clock_margin),
+            reservation: settings.reservation,
+            oversize: settings.oversize,
+            priorities: settings.priorities.clone(),
+            backoff: settings.reaction,
             wait_for_quota: settings.wait_for_quota,
             quota_timeout_ns: nanos(settings.quota_timeout),
             max_in_flight: settings.max_in_flight,
         }
     }
+}
+
+/// What files say that were written before there was a choice.
+const fn max_tokens() -> Reservation {
+    Reservation::MaxTokens
+}
+
+/// What files say that were written before there was a choice.
+const fn refuse() -> Oversize {
+    Oversize::Refuse
 }
 
 /// The JSON schema of `run.json`, as checked in at `schema/run.json`.

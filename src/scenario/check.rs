@@ -11,9 +11,11 @@ mod distribution;
 mod fit;
 mod lengths;
 mod limiter;
+mod limits;
 mod models;
 mod prompts;
 mod reserve;
+mod service;
 mod settings;
 
 use std::path::Path;
@@ -63,15 +65,20 @@ fn scenario(
         .arrivals
         .and_then(|raw| arrivals::arrivals(raw, folder, problems));
     let run = settings::run(raw.run, arrivals.as_ref(), recorded, problems);
-    let limiter = limiter::limiter(raw.limiter, problems);
+    let service = service::service(raw.service, problems);
+    let limiter = limiter::limiter(raw.limiter, &service, &target, problems);
     let retry = settings::retry(raw.retry, problems);
-    let service = settings::service(raw.service, problems);
     let models = raw.model.map(|raw| raw.value).unwrap_or_default();
-    let models = models::models(models, limiter.as_ref(), &target, problems);
+    let limits = models::Limiting {
+        limiter: limiter.as_ref(),
+        service: &service,
+        target: &target,
+    };
+    let models = models::models(models, &limits, problems);
     let around = prompts::Surroundings {
         models: &models,
-        limiter: limiter.as_ref().map(|limiter| &limiter.span),
-        service: (!matches!(target, TargetSettings::Bedrock { .. })).then_some(&service),
+        limiter: limiter.as_ref(),
+        service: (!matches!(target, TargetSettings::Bedrock { .. })).then_some(&service.settings),
         recorded,
         trace_input: arrivals.as_ref().and_then(trace_input),
     };
@@ -90,7 +97,7 @@ fn scenario(
         models: models.collect::<Option<_>>()?,
         prompts: prompts.into_iter().flatten().collect::<Option<_>>()?,
         retry,
-        service,
+        service: service.settings,
         expect,
         text: text.to_owned(),
     })

@@ -8,7 +8,10 @@ use super::suggest::{closest, listed};
 use super::value::{Scalar, Value};
 use crate::catalogue::Family;
 use crate::expect::Metric;
+use crate::limiter::Oversize;
 use crate::outcome::Failure;
+use crate::quota::Enforcement;
+use crate::service::Adjustment;
 
 /// The operation that is called, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,37 @@ pub(super) enum SpacingName {
     Even,
     Poisson,
 }
+
+/// What a limiter sets aside, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReservationName {
+    MaxTokens,
+    Expected,
+    Mirror,
+}
+
+const RESERVATIONS: &[(&str, ReservationName)] = &[
+    ("max-tokens", ReservationName::MaxTokens),
+    ("expected", ReservationName::Expected),
+    ("mirror", ReservationName::Mirror),
+];
+
+const OVERSIZES: &[(&str, Oversize)] = &[
+    ("refuse", Oversize::Refuse),
+    ("overdraw", Oversize::Overdraw),
+];
+
+const ENFORCEMENTS: &[(&str, Enforcement)] = &[
+    ("bucket", Enforcement::Bucket),
+    ("ledger", Enforcement::Ledger),
+    ("rolling", Enforcement::Rolling),
+    ("fixed", Enforcement::Fixed),
+];
+
+const ADJUSTMENTS: &[(&str, Adjustment)] = &[
+    ("at_end", Adjustment::AtEnd),
+    ("continuous", Adjustment::Continuous),
+];
 
 const SPACINGS: &[(&str, SpacingName)] = &[
     ("even", SpacingName::Even),
@@ -75,18 +109,65 @@ fn names_schema<T>(choices: &[(&str, T)]) -> Schema {
     json_schema!({ "enum": names })
 }
 
-impl Value for SpacingName {
-    const NOUN: &'static str = "a spacing";
-    const EXAMPLE: &'static str = "`\"even\"` or `\"poisson\"`";
+macro_rules! choice {
+    ($type:ty, $choices:expr, $noun:literal, $example:literal) => {
+        impl Value for $type {
+            const NOUN: &'static str = $noun;
+            const EXAMPLE: &'static str = $example;
 
-    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
-        choose(scalar, SPACINGS)
-    }
+            fn read(scalar: Scalar<'_>) -> Result<Self, String> {
+                choose(scalar, $choices)
+            }
 
-    fn schema() -> Schema {
-        names_schema(SPACINGS)
-    }
+            fn schema() -> Schema {
+                names_schema($choices)
+            }
+        }
+    };
 }
+
+choice!(
+    SpacingName,
+    SPACINGS,
+    "a spacing",
+    "`\"even\"` or `\"poisson\"`"
+);
+choice!(
+    ReservationName,
+    RESERVATIONS,
+    "a strategy of reservation",
+    "`\"max-tokens\"`, `\"expected\"` or `\"mirror\"`"
+);
+choice!(
+    Oversize,
+    OVERSIZES,
+    "a policy for requests that are too large",
+    "`\"refuse\"` or `\"overdraw\"`"
+);
+choice!(
+    Enforcement,
+    ENFORCEMENTS,
+    "a way to count a quota",
+    "`\"bucket\"`, `\"ledger\"`, `\"rolling\"` or `\"fixed\"`"
+);
+choice!(
+    Adjustment,
+    ADJUSTMENTS,
+    "a time of adjustment",
+    "`\"at_end\"` or `\"continuous\"`"
+);
+choice!(
+    Family,
+    FAMILIES,
+    "a family of models",
+    "the family whose request bodies the model understands, such as `\"claude\"`"
+);
+choice!(
+    Failure,
+    &failures(),
+    "a class of failures",
+    "a class of failures such as `\"throttled_tokens\"` or `\"timeout\"`"
+);
 
 impl Value for ApiName {
     const NOUN: &'static str = "an API";
@@ -99,34 +180,6 @@ impl Value for ApiName {
     fn schema() -> Schema {
         // An editor should not offer what this version then rejects.
         names_schema(&APIS[..2])
-    }
-}
-
-impl Value for Family {
-    const NOUN: &'static str = "a family of models";
-    const EXAMPLE: &'static str =
-        "the family whose request bodies the model understands, such as `\"claude\"`";
-
-    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
-        choose(scalar, FAMILIES)
-    }
-
-    fn schema() -> Schema {
-        names_schema(FAMILIES)
-    }
-}
-
-impl Value for Failure {
-    const NOUN: &'static str = "a class of failures";
-    const EXAMPLE: &'static str =
-        "a class of failures such as `\"throttled_tokens\"` or `\"timeout\"`";
-
-    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
-        choose(scalar, &failures())
-    }
-
-    fn schema() -> Schema {
-        names_schema(&failures())
     }
 }
 

@@ -14,12 +14,15 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::choice::{ApiName, SpacingName};
+use super::choice::{ApiName, ReservationName, SpacingName};
 use super::raw_distribution::{Count, RawDistribution, Time};
 use super::value::{Bound, Field, List, Placed};
 use crate::catalogue::Family;
 use crate::expect::Metric;
+use crate::limiter::Oversize;
 use crate::outcome::Failure;
+use crate::quota::Enforcement;
+use crate::service::Adjustment;
 use crate::units::{Rate, Share, Usd};
 
 /// A load test or a plan for Amazon Bedrock.
@@ -267,12 +270,20 @@ pub(super) struct RawQuota {
     pub tpm: Option<Field<u64>>,
     /// Tokens per day.
     pub tpd: Option<Field<u64>>,
+    /// Input tokens per minute, where they are counted apart.
+    pub input_tpm: Option<Field<u64>>,
+    /// Output tokens per minute, where they are counted apart.
+    pub output_tpm: Option<Field<u64>>,
 }
 
 impl RawQuota {
     /// Whether no limit is given.
     pub const fn is_empty(&self) -> bool {
-        self.rpm.is_none() && self.tpm.is_none() && self.tpd.is_none()
+        self.rpm.is_none()
+            && self.tpm.is_none()
+            && self.tpd.is_none()
+            && self.input_tpm.is_none()
+            && self.output_tpm.is_none()
     }
 }
 
@@ -288,18 +299,56 @@ pub(super) struct RawLimiter {
     pub tpm: Option<Field<u64>>,
     /// Tokens per day; each model's quota unless given.
     pub tpd: Option<Field<u64>>,
-    /// How much unused quota can be saved up, as time at the full rate; "10s" unless given.
+    /// Input tokens per minute; each model's quota unless given.
+    pub input_tpm: Option<Field<u64>>,
+    /// Output tokens per minute; each model's quota unless given.
+    pub output_tpm: Option<Field<u64>>,
+    /// How the limits are counted; as `[service]` counts its quotas unless given.
+    pub enforcement: Option<Field<Enforcement>>,
+    /// How much may be spent at once, as time at the full rate: a bucket's size or a window's length;
+    /// "10s" for a bucket and the service's `quota_capacity` for the others unless given.
     pub burst: Option<Field<Duration>>,
     /// The share of the quota that is left alone; "0%" unless given.
     pub headroom: Option<Field<Share>>,
-    /// How full the buckets are at the start; "100%" unless given.
+    /// How much is unused at the start; "100%" unless given.
     pub initial_fill: Option<Field<Share>>,
+    /// How far into its clock's minute the service is taken to be when the run begins, for
+    /// enforcement "fixed"; the service's own `clock_offset` unless given.
+    pub clock_offset: Option<Field<Duration>>,
+    /// How far that clock and the way to the service may be off, for enforcement "rolling" and
+    /// "fixed"; "250ms" unless given.
+    pub clock_margin: Option<Field<Duration>>,
+    /// What is set aside for a call until it ends; "max-tokens" unless given.
+    pub reservation: Option<Field<ReservationName>>,
+    /// The share of answers that are no longer than what reservations "expected" and "mirror" expect;
+    /// "90%" unless given.
+    pub output_quantile: Option<Field<Share>>,
+    /// What is done with a request that costs more than the limits ever hold; "refuse" unless given.
+    pub oversize: Option<Field<Oversize>>,
+    /// Classes of priority and their weights; prompts name theirs. One line for all unless given.
+    pub priorities: Option<Placed<BTreeMap<String, Field<u32>>>>,
+    /// How throttles cut the limits, and how these recover; throttles change nothing unless given.
+    pub backoff: Option<Placed<RawBackoff>>,
     /// Whether requests wait for quota (true, unless given) or are dropped at once.
     pub wait_for_quota: Option<Field<bool>>,
     /// The longest a request waits for quota; "30s" unless given.
     pub quota_timeout: Option<Field<Duration>>,
     /// The most attempts under way at a time; not bounded unless given.
     pub max_in_flight: Option<Field<u32>>,
+}
+
+/// Additive increase, multiplicative decrease.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBackoff {
+    /// What a throttle leaves of the limits; "70%" unless given.
+    pub decrease: Option<Field<Share>>,
+    /// What each interval gives back of the full limits; "5%" unless given.
+    pub increase: Option<Field<Share>>,
+    /// How long an interval is; "1s" unless given.
+    pub interval: Option<Field<Duration>>,
+    /// The limits are never cut below this share; "10%" unless given.
+    pub floor: Option<Field<Share>>,
 }
 
 /// When failed attempts are followed by others.
@@ -329,6 +378,8 @@ pub(super) struct RawPrompt {
     pub weight: Option<Field<f64>>,
     /// The name of its model; needed where there are several.
     pub model: Option<Field<String>>,
+    /// Its class of priority, one of `limiter.priorities`; needed where there are any.
+    pub priority: Option<Field<String>>,
     /// Its words. Either these or `input_tokens`.
     pub text: Option<Field<String>>,
     /// The length of made-up words, everything included. Either this or `text`.
@@ -357,10 +408,28 @@ pub(super) struct RawService {
     pub output_rate: Option<Field<Rate>>,
     /// How long a refusal takes to answer; "15ms" unless given.
     pub refusal: Option<Field<Duration>>,
-    /// How much quota the service holds at most, as time at the full rate; "60s" unless given.
+    /// How quotas are counted, which AWS does not say; "bucket" unless given.
+    pub enforcement: Option<Field<Enforcement>>,
+    /// How much quota can be spent at once, as time at the full rate: a bucket's size or a window's
+    /// length; "60s" unless given.
     pub quota_capacity: Option<Field<Duration>>,
-    /// How full the service's quota is at the start; "100%" unless given.
+    /// How much of the quota is unused at the start; "100%" unless given.
     pub quota_initial_fill: Option<Field<Share>>,
+    /// When a reservation gives way to what is really used; "at_end" unless given.
+    pub adjustment: Option<Field<Adjustment>>,
+    /// How far into its clock's minute the service is when the run begins, for enforcement "fixed";
+    /// "0s" unless given.
+    pub clock_offset: Option<Field<Duration>>,
+    /// How long a call is under way to the service, and its answer back; no time unless given.
+    pub network: Option<Placed<RawDistribution<Time>>>,
+    /// Whether cache reads are reserved, too; false unless given.
+    pub reserves_cache_reads: Option<Field<bool>>,
+    /// Whether burndown multiplies `max_tokens` in the reservation; false unless given.
+    pub reserves_burndown: Option<Field<bool>>,
+    /// Whether a throttled call costs a request all the same; false unless given.
+    pub throttles_cost_requests: Option<Field<bool>>,
+    /// Whether a call that fails costs all that it had reserved; false unless given.
+    pub failures_keep_reservation: Option<Field<bool>>,
 }
 
 /// A pass mark.

@@ -1,35 +1,32 @@
-//! Whether a prompt's reservation fits into a bucket at all, asked of the buckets themselves.
+//! Whether a prompt's reservation fits into the limits at all, asked of the meters themselves.
 //!
 //! Promises: an error only where no request of the prompt, or next to none, can ever be admitted;
 //! where only the longest cannot, a warning says so.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::Problems;
-use crate::quota::{Bucket, Buckets, Cost, Dimension, Quota};
+use crate::quota::{Cost, Dimension, Enforcement, MeterSettings, Meters, Misfit, Quota};
 use crate::time::nanos;
-use crate::units::{Share, Tokens, grouped};
+use crate::units::{Share, grouped};
 
 const ADMITTED: &str = "never be admitted";
 const PASSES: &str = "never pass without a throttle";
 
-/// A bucket that a prompt has to fit into.
+/// Limits that a prompt has to fit into.
 pub(super) struct Container<'a> {
-    /// Whose it is.
+    /// Whose they are.
     pub owner: Owner,
-    /// What it gains.
+    /// The limits.
     pub quota: Quota,
-    /// The share that is left alone.
-    pub headroom: Share,
-    /// How much it holds, as time at the full rate.
-    pub burst: Duration,
-    /// Its table, where it has one.
+    /// How they are counted.
+    pub meters: MeterSettings,
+    /// Their table, where they have one.
     pub table: Option<&'a Range<usize>>,
 }
 
-/// Whose a bucket is.
+/// Whose limits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
     /// The client's.
@@ -45,9 +42,9 @@ pub(super) struct Reservation<'a> {
     /// Where it says so.
     pub span: &'a Range<usize>,
     /// With the shortest input, or that which all but one in a thousand exceed.
-    pub least: Tokens,
+    pub least: Cost,
     /// With the longest, or that which one in a thousand exceeds.
-    pub most: Tokens,
+    pub most: Cost,
 }
 
 /// Reports a reservation that does not fit.
@@ -56,29 +53,26 @@ pub(super) fn check(
     container: &Container<'_>,
     problems: &mut Problems,
 ) {
+    let settings = &container.meters;
     let empty = container.quota.limited().any(|(_, limit)| limit == 0)
-        || container.burst.is_zero()
-        || container.headroom >= Share::percent(100);
+        || settings.burst.is_zero()
+        || settings.headroom >= Share::percent(100);
     if empty {
-        // That nothing fits into such a bucket is an echo of what has been reported about it.
+        // That nothing fits into such limits is an echo of what has been reported about them.
         return;
     }
-    let full = Share::percent(100);
-    let buckets = Buckets::new(container.quota, container.headroom, container.burst, full);
-    let least = Cost::call(reservation.least);
-    let most = Cost::call(reservation.most);
-    if let Some(dimension) = buckets.never_holds(least) {
-        problems.push(misfit(reservation, container, &buckets, dimension, true));
-    } else if let Some(dimension) = buckets.never_holds(most) {
-        problems.push(misfit(reservation, container, &buckets, dimension, false));
+    let meters = Meters::new(container.quota, settings);
+    if let Some(found) = meters.never_holds(reservation.least) {
+        problems.push(misfit(reservation, container, found, true));
+    } else if let Some(found) = meters.never_holds(reservation.most) {
+        problems.push(misfit(reservation, container, found, false));
     }
 }
 
 fn misfit(
     reservation: &Reservation<'_>,
     container: &Container<'_>,
-    buckets: &Buckets,
-    dimension: Dimension,
+    found: Misfit,
     always: bool,
 ) -> Diagnostic {
     let (code, key, fate) = match (container.owner, always) {
@@ -91,20 +85,20 @@ fn misfit(
             PASSES,
         ),
     };
-    let (some, tokens) = if always {
-        ("prompt", reservation.least)
+    let some = if always {
+        "prompt"
     } else {
-        ("some requests of prompt", reservation.most)
+        "some requests of prompt"
     };
-    let held = buckets.get(dimension).map_or(0, Bucket::capacity);
-    let why = too_much(container.owner, dimension, tokens, held, always);
+    let why = too_much(container, found, always);
     let title = format!("{some} `{}` can {fate}: {why}", reservation.prompt);
-    let (amount, lower) = match dimension {
-        Dimension::Rpm => (1, ""),
-        Dimension::Tpm | Dimension::Tpd => (tokens.0, "lower `max_tokens`, or "),
+    let lower = match found.dimension {
+        Dimension::Rpm => "",
+        Dimension::InputTpm => "shorten the input, or ",
+        Dimension::Tpm | Dimension::Tpd | Dimension::OutputTpm => "lower `max_tokens`, or ",
     };
-    let limit = container.quota.get(dimension).unwrap_or_default();
-    let enough = enough(amount, limit, container);
+    let limit = container.quota.get(found.dimension).unwrap_or_default();
+    let enough = enough(found.needs, limit, &container.meters);
     let new = if always {
         Diagnostic::error
     } else {
@@ -119,26 +113,31 @@ fn misfit(
     }
 }
 
-/// What is asked of a bucket, and what it holds when it is full.
-fn too_much(owner: Owner, dimension: Dimension, tokens: Tokens, held: u64, always: bool) -> String {
-    let name = dimension.name();
-    let whose = match owner {
+/// What is asked of a limit, and what it holds when nothing is used.
+fn too_much(container: &Container<'_>, found: Misfit, always: bool) -> String {
+    let name = found.dimension.name();
+    let whose = match container.owner {
         Owner::Limiter => "limiter's",
         Owner::Service => "service's",
     };
-    if dimension == Dimension::Rpm {
-        return format!("the {whose} `{name}` bucket never holds a whole request");
+    let what = match container.meters.enforcement {
+        Enforcement::Bucket | Enforcement::Ledger => "bucket",
+        Enforcement::Rolling | Enforcement::Fixed => "window",
+    };
+    if found.dimension == Dimension::Rpm {
+        return format!("the {whose} `{name}` {what} never holds a whole request");
     }
     let up_to = if always { "" } else { "up to " };
-    let (tokens, held) = (grouped(tokens.0.cast_signed()), grouped(held.cast_signed()));
-    format!("it reserves {up_to}{tokens} tokens, the {whose} `{name}` bucket holds {held}")
+    let needs = grouped(found.needs.cast_signed());
+    let holds = grouped(found.holds.cast_signed());
+    format!("it reserves {up_to}{needs} tokens, the {whose} `{name}` {what} holds {holds}")
 }
 
 /// The whole seconds of the full rate that make up for an amount.
-fn enough(amount: u64, limit: u64, container: &Container<'_>) -> u128 {
-    let kept = 1_000_000 - u128::from(container.headroom.ppm.min(999_999));
+fn enough(amount: u64, limit: u64, settings: &MeterSettings) -> u128 {
+    let kept = 1_000_000 - u128::from(settings.headroom.ppm.min(999_999));
     let per_minute = (u128::from(limit) * kept).max(1);
-    let already = u128::from(nanos(container.burst)).div_ceil(1_000_000_000);
+    let already = u128::from(nanos(settings.burst)).div_ceil(1_000_000_000);
     (u128::from(amount) * 60 * 1_000_000)
         .div_ceil(per_minute)
         .max(already)

@@ -11,6 +11,8 @@ use super::super::suggest::listed;
 use super::super::value::{Placed, shortened};
 use super::super::{Api, ScenarioModel, TargetSettings};
 use super::limiter::Limiter;
+use super::limits::limits;
+use super::service::Service;
 use crate::catalogue::{self, Family, Model};
 use crate::quota::Quota;
 use crate::units::Tokens;
@@ -25,18 +27,27 @@ pub(super) struct Candidate {
     pub model: Option<ScenarioModel>,
 }
 
+/// What limits calls to models, on either side.
+pub(super) struct Limiting<'a> {
+    /// The client's limiter.
+    pub limiter: Option<&'a Limiter>,
+    /// The service, or what is supposed of it.
+    pub service: &'a Service,
+    /// Where requests go.
+    pub target: &'a TargetSettings,
+}
+
 /// Reads all models, in order of their names.
 pub(super) fn models(
     raw: BTreeMap<String, Placed<RawModel>>,
-    limiter: Option<&Limiter>,
-    target: &TargetSettings,
+    limiting: &Limiting<'_>,
     problems: &mut Problems,
 ) -> Vec<Candidate> {
     raw.into_iter()
         .map(|(name, raw)| {
             let span = raw.span.clone();
             problems.name(&Placed::new(span.clone(), name.clone()));
-            let model = model(&name, raw, limiter, target, problems);
+            let model = model(&name, raw, limiting, problems);
             Candidate { name, span, model }
         })
         .collect()
@@ -45,8 +56,7 @@ pub(super) fn models(
 fn model(
     name: &str,
     raw: Placed<RawModel>,
-    limiter: Option<&Limiter>,
-    target: &TargetSettings,
+    limiting: &Limiting<'_>,
     problems: &mut Problems,
 ) -> Option<ScenarioModel> {
     let Placed { span, mut value } = raw;
@@ -54,9 +64,9 @@ fn model(
     // A quota that could not be read is a problem of its own, and no missing one.
     let without_quota = value.quota.as_ref().is_none_or(|raw| raw.value.is_empty());
     let quota = quota(value.quota.take(), problems);
-    if let Some(limiter) = limiter {
+    if let Some(limiter) = limiting.limiter {
         limiter.compare(name, quota, problems);
-        let settings = limiter.for_quota(quota);
+        let settings = limiter.for_model(quota, limiting.service.counting(1));
         if settings.quota == Quota::default() && settings.max_in_flight.is_none() {
             let title = format!("the limiter has nothing to keep `{name}` to");
             let help = format!("give `[model.{name}.quota]` or `[limiter]` an `rpm` or a `tpm`");
@@ -66,7 +76,7 @@ fn model(
     }
     if without_quota
         && !problems.excuses("quota")
-        && !matches!(target, TargetSettings::Bedrock { .. })
+        && !matches!(limiting.target, TargetSettings::Bedrock { .. })
     {
         let title = format!("`{name}` has no quota: nothing will be throttled");
         let help = format!("add `[model.{name}.quota]` with `rpm` and `tpm`");
@@ -78,13 +88,18 @@ fn model(
     }
     let id = problems.require(value.id.take(), "id", &span, "`id`, the model's id or ARN");
     let facts = facts(name, &span, id.as_ref(), value, problems);
+    let (id, facts) = (id?, facts?);
+    let counting = limiting.service.counting(facts.burndown);
     Some(ScenarioModel {
         name: name.to_owned(),
-        id: id?.value,
-        facts: facts?,
+        id: id.value,
+        facts,
         api: api?,
         quota,
-        limiter: limiter.map(|limiter| limiter.for_quota(quota)),
+        counting,
+        limiter: limiting
+            .limiter
+            .map(|limiter| limiter.for_model(quota, counting)),
     })
 }
 
@@ -107,13 +122,14 @@ fn api(raw: &mut RawModel, problems: &mut Problems) -> Option<Api> {
 }
 
 fn quota(raw: Option<Placed<RawQuota>>, problems: &mut Problems) -> Quota {
-    let RawQuota { rpm, tpm, tpd } = raw.map(|raw| raw.value).unwrap_or_default();
-    let [rpm, tpm, tpd] = [("rpm", rpm), ("tpm", tpm), ("tpd", tpd)].map(|(key, field)| {
-        let limit = problems.read(field);
-        problems.above_zero(key, limit.as_ref());
-        limit.map(|limit| limit.value)
-    });
-    Quota { rpm, tpm, tpd }
+    let RawQuota {
+        rpm,
+        tpm,
+        tpd,
+        input_tpm,
+        output_tpm,
+    } = raw.map(|raw| raw.value).unwrap_or_default();
+    limits([rpm, tpm, tpd, input_tpm, output_tpm], problems).or(Quota::default())
 }
 
 /// What the file says about a model itself.

@@ -6,10 +6,12 @@ use std::ops::Range;
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::{Problems, did_you_mean};
 use super::super::raw::RawPrompt;
+use super::super::suggest::listed;
 use super::super::value::{Placed, shortened};
 use super::super::{Prompt, ScenarioModel};
 use super::distribution::distribution;
 use super::lengths::lengths;
+use super::limiter::Limiter;
 use super::models::Candidate;
 use super::reserve::{fits, reserve};
 use crate::distribution::Distribution;
@@ -27,8 +29,8 @@ const USUAL_OUTPUT: u64 = 200;
 pub(super) struct Surroundings<'a> {
     /// The models, in order of their names.
     pub models: &'a [Candidate],
-    /// The limiter's table.
-    pub limiter: Option<&'a Range<usize>>,
+    /// The client's limiter.
+    pub limiter: Option<&'a Limiter>,
     /// The stub's or the simulator's own settings, unless requests go to Bedrock itself.
     pub service: Option<&'a ServiceSettings>,
     /// Whether lengths may come from a trace.
@@ -124,6 +126,7 @@ fn prompt(
     let unset = raw.max_tokens.is_none();
     let max_tokens = problems.read(raw.max_tokens.take());
     problems.above_zero("max_tokens", max_tokens.as_ref());
+    let priority = priority(&mut raw, &span, around, problems);
     let sampling = sampling(&mut raw, candidate, problems);
     let stop = problems.list(raw.stop.take());
     let output = raw
@@ -156,6 +159,7 @@ fn prompt(
             },
             max_tokens: max_tokens.map(|tokens| Tokens(tokens.value)),
             reserved_output: reserved,
+            priority: priority?,
             temperature: sampling.0.map(|value| value as f32),
             top_p: sampling.1.map(|value| value as f32),
             stop,
@@ -233,6 +237,45 @@ fn model_index(
         problems.push(problem.at(model.span, "named here").help(help));
     }
     found
+}
+
+/// The class of priority: the place of its name among the limiter's.
+fn priority(
+    raw: &mut RawPrompt,
+    span: &Range<usize>,
+    around: &Surroundings<'_>,
+    problems: &mut Problems,
+) -> Option<u8> {
+    let Some(limiter) = around.limiter else {
+        // Without a limiter nobody waits, and what is written here may wait for one.
+        problems.read(raw.priority.take());
+        return Some(0);
+    };
+    let names = || limiter.priorities.iter().map(String::as_str);
+    let Some(field) = raw.priority.take() else {
+        if limiter.priorities.is_empty() {
+            return Some(0);
+        }
+        let help = format!("`priority`, which is {}", listed(names()));
+        problems.missing("priority", Some(span), &help);
+        return None;
+    };
+    let priority = problems.read(Some(field))?;
+    let found = names().position(|name| name == priority.value);
+    if found.is_none() {
+        let title = format!(
+            "the limiter has no class of priority `{}`",
+            shortened(&priority.value)
+        );
+        let help = if limiter.priorities.is_empty() {
+            "add it to `[limiter.priorities]` with its weight, or take it out".to_owned()
+        } else {
+            did_you_mean(&priority.value, names())
+        };
+        let problem = Diagnostic::error("unknown-priority", title);
+        problems.push(problem.at(priority.span, "named here").help(help));
+    }
+    found.and_then(|place| u8::try_from(place).ok())
 }
 
 type Sampling = (Option<f64>, Option<f64>);

@@ -10,7 +10,9 @@ use super::fit::{self, Container, Owner, Reservation};
 use super::lengths::Lengths;
 use super::prompts::Surroundings;
 use crate::distribution::Distribution;
-use crate::units::{Share, Tokens, grouped};
+use crate::limiter::Oversize;
+use crate::quota::Demand;
+use crate::units::{Tokens, grouped};
 
 /// The output tokens that Bedrock reserves for a request.
 pub(super) fn reserve(
@@ -109,19 +111,27 @@ pub(super) fn fits(
     let Some((least, most)) = lengths.range(around) else {
         return;
     };
+    let cost = |input| {
+        model.counting.reserve(Demand {
+            input: Tokens(input),
+            max_tokens: reserved,
+            ..Demand::default()
+        })
+    };
     let reservation = Reservation {
         prompt: name,
         span,
-        least: Tokens(least) + reserved,
-        most: Tokens(most) + reserved,
+        least: cost(least),
+        most: cost(most),
     };
-    if let Some(limiter) = &model.limiter {
+    if let Some(settings) = &model.limiter
+        && settings.oversize == Oversize::Refuse
+    {
         let container = Container {
             owner: Owner::Limiter,
-            quota: limiter.quota,
-            headroom: limiter.headroom,
-            burst: limiter.burst,
-            table: around.limiter,
+            quota: settings.quota,
+            meters: settings.meters,
+            table: around.limiter.map(|limiter| &limiter.span),
         };
         fit::check(&reservation, &container, problems);
     }
@@ -129,8 +139,7 @@ pub(super) fn fits(
         let container = Container {
             owner: Owner::Service,
             quota: model.quota,
-            headroom: Share::ZERO,
-            burst: service.quota_capacity,
+            meters: service.meters,
             table: None,
         };
         fit::check(&reservation, &container, problems);

@@ -1,19 +1,16 @@
-//! The tables that stand for themselves: `[target]`, `[run]`, `[retry]`, `[service]`, `[[expect]]`.
+//! The tables that stand for themselves: `[target]`, `[run]`, `[retry]`, `[[expect]]`.
 
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::Problems;
-use super::super::raw::{RawExpect, RawRetry, RawRun, RawService, RawTarget};
+use super::super::raw::{RawExpect, RawRetry, RawRun, RawTarget};
 use super::super::value::{Bound, Field, List, Placed};
 use super::super::{RunSettings, TargetSettings};
-use super::distribution::distribution;
 use crate::arrivals::ArrivalProcess;
-use crate::distribution::Distribution;
 use crate::expect::{Expectation, Kind, Metric};
 use crate::retry::RetryPolicy;
-use crate::service::ServiceSettings;
-use crate::units::{Rate, Share};
+use crate::units::Share;
 
 /// No run is longer: 30 days. Also the length of a run that only `max_requests` ends.
 const LONGEST_RUN: Duration = Duration::from_secs(30 * 86_400);
@@ -122,50 +119,6 @@ pub(super) fn retry(raw: Option<Placed<RawRetry>>, problems: &mut Problems) -> R
         } else {
             default.on
         },
-    }
-}
-
-/// How the stub and the simulator behave.
-pub(super) fn service(raw: Option<Placed<RawService>>, problems: &mut Problems) -> ServiceSettings {
-    let raw = raw.map(|raw| raw.value).unwrap_or_default();
-    let first_token = raw.first_token.and_then(|raw| distribution(raw, problems));
-    let output_rate = problems.read(raw.output_rate);
-    if let Some(rate) = output_rate.as_ref().filter(|rate| rate.value.events == 0) {
-        let problem = Diagnostic::error("zero-rate", "`output_rate` is zero: no answer would end");
-        problems.push(
-            problem
-                .at(rate.span.clone(), "")
-                .help("write a rate above zero"),
-        );
-    }
-    let capacity = problems.read(raw.quota_capacity);
-    problems.above_zero("quota_capacity", capacity.as_ref());
-    ServiceSettings {
-        // Of the order of public measurements of Claude models on Bedrock; illustrative.
-        first_token: first_token.map_or(
-            Distribution::Lognormal {
-                median: 0.7e9,
-                p95: 1.4e9,
-            },
-            |placed| placed.value,
-        ),
-        output_rate: output_rate.map_or(
-            Rate {
-                events: 60,
-                period_nanos: 1_000_000_000,
-            },
-            |rate| rate.value,
-        ),
-        refusal: problems
-            .get(raw.refusal)
-            .unwrap_or(Duration::from_millis(15)),
-        quota_capacity: capacity.map_or(Duration::from_secs(60), |length| length.value),
-        quota_initial_fill: share(
-            problems,
-            raw.quota_initial_fill,
-            "quota_initial_fill",
-            WHOLE,
-        ),
     }
 }
 
