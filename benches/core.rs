@@ -28,7 +28,7 @@ fn limiter_settings() -> LimiterSettings {
         quota: Quota {
             rpm: Some(1_000_000_000),
             tpm: Some(1_000_000_000_000),
-            tpd: None,
+            ..Quota::default()
         },
         burst: Duration::from_secs(10),
         headroom: Share::ZERO,
@@ -145,7 +145,7 @@ fn service() -> Service {
     let quota = Quota {
         rpm: Some(1_000_000_000),
         tpm: Some(1_000_000_000_000),
-        tpd: None,
+        ..Quota::default()
     };
     Service::new(&settings, &[ServedModel { quota, burndown: 5 }], Seed(1))
 }

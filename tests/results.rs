@@ -30,7 +30,7 @@ fn settings() -> Settings {
         quota: Quota {
             rpm: Some(60),
             tpm: Some(100_000),
-            tpd: None,
+            ..Quota::default()
         },
         burndown: 5,
         price: None,

@@ -9,8 +9,8 @@ use crate::limiter::LimiterSettings;
 use crate::mix::MixClass;
 use crate::outcome::{Answer, ClassIndex, Failure, ModelIndex, RequestRecord, StopReason};
 use crate::price::Price;
-use crate::quota::Quota;
-use crate::units::{Rate, Share, TokenUsage};
+use crate::quota::{Counting, MeterSettings, Quota};
+use crate::units::{Rate, TokenUsage, Tokens};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -29,10 +29,13 @@ fn plan(per_second: u64, seconds: u64) -> LoadPlan {
             input: Some(Distribution::Constant(50)),
             output: Some(Distribution::Constant(50)),
         }],
-        reserved_output: vec![Tokens(50)],
+        calls: vec![CallPlan {
+            max_tokens: Tokens(50),
+            priority: 0,
+        }],
         models: vec![ModelPlan {
             limiter: None,
-            burndown: 1,
+            counting: Counting::documented(1),
             price: None,
         }],
         retry: RetryPolicy::default(),
@@ -48,17 +51,21 @@ fn plan(per_second: u64, seconds: u64) -> LoadPlan {
 }
 
 fn limiter(rpm: u64) -> LimiterSettings {
+    let quota = Quota {
+        rpm: Some(rpm),
+        ..Quota::default()
+    };
     LimiterSettings {
-        quota: Quota {
-            rpm: Some(rpm),
-            ..Quota::default()
-        },
-        burst: Duration::from_secs(1),
-        headroom: Share::ZERO,
-        initial_fill: Share::percent(100),
-        wait_for_quota: true,
+        meters: bucket_of(Duration::from_secs(1)),
         quota_timeout: Duration::from_secs(20),
-        max_in_flight: None,
+        ..LimiterSettings::new(quota, Counting::documented(1))
+    }
+}
+
+fn bucket_of(burst: Duration) -> MeterSettings {
+    MeterSettings {
+        burst,
+        ..MeterSettings::default()
     }
 }
 
@@ -163,7 +170,7 @@ fn the_limiter_spaces_requests_and_drops_those_that_wait_too_long() {
     let plan = LoadPlan {
         models: vec![ModelPlan {
             limiter: Some(limiter(60)),
-            burndown: 1,
+            counting: Counting::documented(1),
             price: None,
         }],
         ..plan(4, 10)
@@ -261,7 +268,7 @@ fn a_stop_cancels_what_waits_and_lets_the_rest_end() {
     let plan = LoadPlan {
         models: vec![ModelPlan {
             limiter: Some(limiter(60)),
-            burndown: 1,
+            counting: Counting::documented(1),
             price: None,
         }],
         ..plan(4, 10)
@@ -367,9 +374,9 @@ fn any_plan() -> impl Strategy<Value = LoadPlan> {
                 quota: Quota {
                     rpm: Some(rpm),
                     tpm: Some(rpm * 90),
-                    tpd: None,
+                    ..Quota::default()
                 },
-                burst: Duration::from_secs(30),
+                meters: bucket_of(Duration::from_secs(30)),
                 wait_for_quota: waits,
                 quota_timeout: Duration::from_secs(timeout),
                 max_in_flight: Some(cap),

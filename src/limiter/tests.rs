@@ -1,26 +1,54 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::quota::Bucket;
+use crate::quota::Quota;
 
-fn settings(rpm: Option<u64>, tpm: Option<u64>) -> LimiterSettings {
-    LimiterSettings {
-        quota: Quota {
-            rpm,
-            tpm,
-            tpd: None,
-        },
-        burst: Duration::from_secs(10),
-        headroom: Share::ZERO,
-        initial_fill: Share::percent(100),
-        wait_for_quota: true,
-        quota_timeout: Duration::from_secs(30),
-        max_in_flight: None,
+/// How tokens are counted here: an output token costs one.
+const COUNTING: Counting = Counting::documented(1);
+
+fn quota(rpm: Option<u64>, tpm: Option<u64>) -> Quota {
+    Quota {
+        rpm,
+        tpm,
+        ..Quota::default()
     }
 }
 
-fn call(tokens: u64) -> Cost {
-    Cost::call(Tokens(tokens))
+fn settings(rpm: Option<u64>, tpm: Option<u64>) -> LimiterSettings {
+    LimiterSettings::new(quota(rpm, tpm), COUNTING)
+}
+
+/// A request that reserves so many tokens.
+fn ask(tokens: u64) -> Ask {
+    Ask {
+        demand: Demand {
+            max_tokens: Tokens(tokens),
+            ..Demand::default()
+        },
+        ..Ask::default()
+    }
+}
+
+fn answered(output: u64) -> End {
+    End::Answered(TokenUsage {
+        output: Tokens(output),
+        ..TokenUsage::default()
+    })
+}
+
+fn fits_at(admission: &Admission) -> Option<Instant> {
+    match admission {
+        Admission::Refused(Refusal::Quota(shortage)) => shortage.at,
+        _ => None,
+    }
+}
+
+fn turns(limiter: &mut Limiter, until: Instant) -> Vec<(u32, Instant)> {
+    std::iter::from_fn(|| limiter.poll_turn(until))
+        .map(|turn| match turn {
+            Turn::Admitted { ticket, at, .. } | Turn::TimedOut { ticket, at } => (ticket, at),
+        })
+        .collect()
 }
 
 fn permit(admission: Admission) -> Permit {
@@ -31,55 +59,16 @@ fn permit(admission: Admission) -> Permit {
 }
 
 #[test]
-fn a_request_is_refused_by_one_dimension_without_losing_the_other() {
-    let mut limiter = Limiter::new(&settings(Some(60), Some(6000)));
-    let first = permit(limiter.offer(Instant::ZERO, 0, call(1000)));
-    // The tokens are gone; nine of ten requests are not, and stay.
-    assert_eq!(
-        limiter.offer(Instant::ZERO, 1, call(100)),
-        Admission::At(Instant::from_secs(1))
-    );
-    assert_eq!(
-        limiter.buckets().get(Dimension::Rpm).map(Bucket::level),
-        Some(9)
-    );
-    assert_eq!(first.reserved(), Tokens(1000));
-}
-
-#[test]
 fn a_small_request_does_not_overtake_a_large_one() {
     let mut limiter = Limiter::new(&settings(None, Some(6000)));
-    let _sent = permit(limiter.offer(Instant::ZERO, 0, call(900)));
-    assert_eq!(
-        limiter.offer(Instant::ZERO, 1, call(1000)),
-        Admission::At(Instant::from_secs(9))
-    );
+    let _sent = permit(limiter.offer(Instant::ZERO, 0, ask(900)));
+    assert!(matches!(limiter.offer(Instant::ZERO, 1, ask(1000)), Admission::Queued(_)));
     // There is room for it, but it is not its turn.
+    assert!(matches!(limiter.offer(Instant::ZERO, 2, ask(50)), Admission::Queued(_)));
     assert_eq!(
-        limiter.offer(Instant::ZERO, 2, call(50)),
-        Admission::At(Instant::from_millis(9500))
-    );
-    let turns: Vec<_> = std::iter::from_fn(|| limiter.poll_turn(Instant::from_secs(20))).collect();
-    let order: Vec<_> = turns
-        .iter()
-        .map(|turn| match turn {
-            Turn::Admitted { ticket, at, .. } | Turn::TimedOut { ticket, at } => (*ticket, *at),
-        })
-        .collect();
-    assert_eq!(
-        order,
+        turns(&mut limiter, Instant::from_secs(20)),
         [(1, Instant::from_secs(9)), (2, Instant::from_millis(9500))]
     );
-}
-
-#[test]
-fn a_request_larger_than_the_bucket_never_waits() {
-    let mut limiter = Limiter::new(&settings(None, Some(6000)));
-    assert_eq!(
-        limiter.offer(Instant::ZERO, 0, call(1001)),
-        Admission::Never(Dimension::Tpm)
-    );
-    assert_eq!(limiter.waiting(), 0);
 }
 
 #[test]
@@ -88,11 +77,8 @@ fn a_wait_ends_at_its_deadline() {
         quota_timeout: Duration::from_secs(2),
         ..settings(None, Some(6000))
     });
-    let held = permit(limiter.offer(Instant::ZERO, 0, call(1000)));
-    assert_eq!(
-        limiter.offer(Instant::ZERO, 1, call(500)),
-        Admission::At(Instant::from_secs(5))
-    );
+    let held = permit(limiter.offer(Instant::ZERO, 0, ask(1000)));
+    limiter.offer(Instant::ZERO, 1, ask(500));
     assert_eq!(limiter.poll_timeout(), Some(Instant::from_secs(2)));
     assert_eq!(limiter.poll_turn(Instant::from_millis(1999)), None);
     let turn = limiter.poll_turn(Instant::from_secs(2));
@@ -104,11 +90,9 @@ fn a_wait_ends_at_its_deadline() {
         })
     );
     // A wait that timed out takes nothing, and the limit still holds afterwards.
-    limiter.settle(Instant::from_secs(3), held, Tokens(1000));
-    assert_eq!(
-        limiter.buckets().get(Dimension::Tpm).map(Bucket::level),
-        Some(300)
-    );
+    limiter.end(Instant::from_secs(3), held, answered(1000));
+    assert_eq!(limiter.meters().level(Dimension::Tpm), Some(300));
+    assert_eq!(limiter.counts().timed_out, 1);
 }
 
 #[test]
@@ -117,10 +101,10 @@ fn the_cap_on_calls_under_way_is_lifted_by_an_end() {
         max_in_flight: Some(1),
         ..settings(None, None)
     });
-    let first = permit(limiter.offer(Instant::ZERO, 0, call(10)));
-    limiter.offer(Instant::ZERO, 1, call(10));
+    let first = permit(limiter.offer(Instant::ZERO, 0, ask(10)));
+    limiter.offer(Instant::ZERO, 1, ask(10));
     assert_eq!(limiter.poll_turn(Instant::from_secs(5)), None);
-    limiter.settle(Instant::from_secs(7), first, Tokens(10));
+    limiter.end(Instant::from_secs(7), first, answered(10));
     let turn = limiter.poll_turn(Instant::from_secs(9));
     assert!(
         matches!(turn, Some(Turn::Admitted { ticket: 1, at, .. }) if at == Instant::from_secs(7))
@@ -130,9 +114,9 @@ fn the_cap_on_calls_under_way_is_lifted_by_an_end() {
 #[test]
 fn early_refunds_let_the_next_one_go_early() {
     let mut limiter = Limiter::new(&settings(None, Some(6000)));
-    let first = permit(limiter.offer(Instant::ZERO, 0, call(1000)));
-    limiter.offer(Instant::ZERO, 1, call(600));
-    limiter.settle(Instant::from_secs(1), first, Tokens(100));
+    let first = permit(limiter.offer(Instant::ZERO, 0, ask(1000)));
+    limiter.offer(Instant::ZERO, 1, ask(600));
+    limiter.end(Instant::from_secs(1), first, answered(100));
     let turn = limiter.poll_turn(Instant::from_secs(1));
     assert!(
         matches!(turn, Some(Turn::Admitted { ticket: 1, at, .. }) if at == Instant::from_secs(1))
@@ -145,12 +129,12 @@ fn without_waiting_a_refusal_leaves_no_trace() {
         wait_for_quota: false,
         ..settings(Some(6), None)
     });
-    let _sent = permit(limiter.offer(Instant::ZERO, 0, call(1)));
+    let _sent = permit(limiter.offer(Instant::ZERO, 0, ask(1)));
     for _ in 0..100 {
-        let answer = limiter.offer(Instant::from_secs(9), 1, call(1));
-        assert_eq!(answer, Admission::At(Instant::from_secs(10)));
+        let answer = limiter.offer(Instant::from_secs(9), 1, ask(1));
+        assert_eq!(fits_at(&answer), Some(Instant::from_secs(10)));
     }
-    let _sent = permit(limiter.offer(Instant::from_secs(10), 1, call(1)));
+    let _sent = permit(limiter.offer(Instant::from_secs(10), 1, ask(1)));
 }
 
 proptest! {
@@ -177,7 +161,7 @@ proptest! {
                     }
                 }
             }
-            if let Admission::Now(permit) = limiter.offer(now, ticket, call(*cost)) {
+            if let Admission::Now(permit) = limiter.offer(now, ticket, ask(*cost)) {
                 admitted.push((now, *cost));
                 permits.push(permit);
             }
@@ -210,7 +194,7 @@ proptest! {
         let mut limiter = Limiter::new(&LimiterSettings { quota_timeout: Duration::from_secs(100_000), ..settings(Some(600), Some(6000)) });
         let mut out = Vec::new();
         for (ticket, (cost, _)) in (0_u32..).zip(&costs) {
-            if let Admission::Now(permit) = limiter.offer(Instant::ZERO, ticket, call(*cost)) {
+            if let Admission::Now(permit) = limiter.offer(Instant::ZERO, ticket, ask(*cost)) {
                 out.push(permit);
             }
         }
@@ -221,15 +205,15 @@ proptest! {
         prop_assert_eq!(out.len(), costs.len());
         for (permit, (_, used)) in out.into_iter().zip(&costs) {
             if *used {
-                let reserved = permit.reserved();
-                limiter.settle(later, permit, reserved);
+                let output = permit.reserved().tokens.0;
+                limiter.end(later, permit, answered(output));
             } else {
-                limiter.refund(later, permit);
+                limiter.end(later, permit, End::Unsent);
             }
         }
         prop_assert_eq!(limiter.in_flight(), 0);
-        limiter.offer(later + Duration::from_secs(10), 0, Cost::default());
-        prop_assert_eq!(limiter.buckets().get(Dimension::Tpm).map(Bucket::level), Some(1000));
+        let refilled = later + Duration::from_secs(10);
+        prop_assert_eq!(limiter.remaining(refilled, Dimension::Tpm), Some(1000));
     }
 }
 
@@ -277,9 +261,9 @@ fn decisions(offers: &[(u64, u64, u64, u64)], poll_step: Option<u64>) -> Vec<(u3
         }
         if let Some(index) = ends.iter().position(|(at, ..)| *at == now) {
             let (at, permit, settled) = ends.remove(index);
-            limiter.settle(at, permit, Tokens(settled));
+            limiter.end(at, permit, answered(settled));
         } else if let Some((at, ticket, cost)) = next_arrival.filter(|(at, ..)| *at == now) {
-            if let Admission::Now(permit) = limiter.offer(at, ticket, call(cost)) {
+            if let Admission::Now(permit) = limiter.offer(at, ticket, ask(cost)) {
                 let (_, _, settled, lasts) = offers[ticket as usize];
                 log.push((ticket, at, true));
                 ends.push((at + Duration::from_nanos(lasts), permit, settled));

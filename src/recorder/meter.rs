@@ -301,7 +301,7 @@ mod tests {
         let quota = Quota {
             rpm: Some(60),
             tpm: Some(6_000),
-            tpd: None,
+            ..Quota::default()
         };
         meter.quota_use("sonnet", quota, Duration::from_secs(seconds))
     }

@@ -29,7 +29,7 @@ fn settings(intervals: bool) -> RecorderSettings {
         quota: Quota {
             rpm: Some(60),
             tpm: Some(100_000),
-            tpd: None,
+            ..Quota::default()
         },
         price,
     };

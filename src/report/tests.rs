@@ -119,7 +119,7 @@ fn run() -> Run {
         quota: Quota {
             rpm: None,
             tpm: Some(400_000),
-            tpd: None,
+            ..Quota::default()
         },
         burndown: 5,
         price: None,
@@ -175,6 +175,7 @@ fn run() -> Run {
                 duration_ns: 60_000 * MILLIS,
                 clock_offset_ns: 0,
                 enforcement: Some("bucket".to_owned()),
+                adjustment: Some("at_end".to_owned()),
                 streaming: false,
                 request_rows: true,
                 models: vec![model],

@@ -253,6 +253,7 @@ mod tests {
                 duration_ns: 1,
                 clock_offset_ns: 0,
                 enforcement: None,
+                adjustment: None,
                 streaming: false,
                 request_rows: false,
                 models: Vec::new(),

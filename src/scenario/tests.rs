@@ -162,7 +162,7 @@ fn what_is_said_is_kept() {
         .as_ref()
         .expect("there is a limiter");
     assert_eq!(
-        (limiter.quota.rpm, limiter.headroom),
+        (limiter.quota.rpm, limiter.meters.headroom),
         (Some(60), Share::percent(2))
     );
     assert!(
