@@ -77,6 +77,17 @@ pub struct Scenario {
     pub text: String,
 }
 
+impl Scenario {
+    /// The same, with limiters that take the run to begin so far into a minute of the service's clock.
+    #[must_use]
+    pub fn begun_at(mut self, clock_offset: Duration) -> Self {
+        for limiter in self.models.iter_mut().filter_map(|model| model.limiter.as_mut()) {
+            limiter.meters.clock_offset = clock_offset;
+        }
+        self
+    }
+}
+
 /// Where requests go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TargetSettings {

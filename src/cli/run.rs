@@ -83,9 +83,11 @@ fn on_the_clock(scenario: &Scenario, out: &OutArgs, target: Target) -> anyhow::R
                     return Err(BadInput(help.to_owned()).into());
                 }
                 let clock = Clock::start();
-                let calls = Calls::new(scenario, clock, false).into();
+                // Windows that begin with the minute are taken to begin with this clock's.
+                let scenario = scenario.clone().begun_at(clock.minute_offset());
+                let calls = Calls::new(&scenario, clock, false).into();
                 let sender = BedrockTarget::new(client(&config), calls);
-                watch(scenario, out, target, &sender, clock, signals).await
+                watch(&scenario, out, target, &sender, clock, signals).await
             }
             _ => {
                 let clock = Clock::start();
