@@ -3,54 +3,90 @@
 //! `cargo bench --bench core` prints times per operation; for `simulated_requests`, requests a second.
 
 use std::hint::black_box;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use bedload::arrivals::{ArrivalProcess, Profile, Spacing};
 use bedload::distribution::Distribution;
 use bedload::drive::{Observer, Wish, simulated};
-use bedload::engine::{Bounds, Engine, LoadPlan, ModelPlan};
-use bedload::limiter::{Admission, Limiter, LimiterSettings};
+use bedload::engine::{Bounds, CallPlan, Engine, LoadPlan, ModelPlan};
+use bedload::limiter::{Admission, Ask, End, Limiter, LimiterSettings};
 use bedload::mix::{Mix, MixClass};
 use bedload::outcome::{Dispatch, Event, ModelIndex};
-use bedload::quota::{Cost, Quota};
+use bedload::quota::{Counting, Demand, Enforcement, MeterSettings, Quota};
 use bedload::recorder::{ModelInfo, Recorder, RecorderSettings};
 use bedload::retry::RetryPolicy;
 use bedload::rng::{Seed, Stream};
-use bedload::service::{Call, ServedModel, Service, ServiceSettings, tokens_per_second};
+use bedload::service::{
+    Adjustment, Call, ServedModel, Service, ServiceSettings, tokens_per_second,
+};
 use bedload::time::Instant;
-use bedload::units::{Rate, Share, Tokens};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use bedload::units::{Rate, TokenUsage, Tokens};
+use criterion::{Bencher, Criterion, Throughput, criterion_group, criterion_main};
 
 const SIMULATED: u64 = 200_000;
 
-fn limiter_settings() -> LimiterSettings {
-    LimiterSettings {
-        quota: Quota {
-            rpm: Some(1_000_000_000),
-            tpm: Some(1_000_000_000_000),
-            ..Quota::default()
-        },
-        burst: Duration::from_secs(10),
-        headroom: Share::ZERO,
-        initial_fill: Share::percent(100),
-        wait_for_quota: true,
-        quota_timeout: Duration::from_secs(30),
-        max_in_flight: None,
-    }
+/// So much that nothing waits.
+const QUOTA: Quota = Quota {
+    rpm: Some(1_000_000_000),
+    tpm: Some(1_000_000_000_000),
+    tpd: None,
+    input_tpm: None,
+    output_tpm: None,
+};
+
+const ALL_DIMENSIONS: Quota = Quota {
+    tpd: QUOTA.tpm,
+    input_tpm: QUOTA.tpm,
+    output_tpm: QUOTA.tpm,
+    ..QUOTA
+};
+
+fn limiter_settings(quota: Quota) -> LimiterSettings {
+    LimiterSettings::new(quota, Counting::documented(5))
 }
 
 fn limiter(c: &mut Criterion) {
     let mut group = c.benchmark_group("limiter");
-    group.bench_function("reserve_and_settle_rpm_tpm", |b| {
-        let mut limiter = Limiter::new(&limiter_settings());
+    let reserve_and_settle = |b: &mut Bencher<'_>, quota, enforcement| {
+        let mut settings = limiter_settings(quota);
+        settings.meters.enforcement = enforcement;
+        let mut limiter = Limiter::new(&settings);
         let mut now = Instant::ZERO;
+        let ask = Ask {
+            demand: Demand {
+                input: Tokens(300),
+                max_tokens: Tokens(1200),
+                ..Demand::default()
+            },
+            ..Ask::default()
+        };
+        let usage = TokenUsage {
+            input: Tokens(300),
+            output: Tokens(180),
+            ..TokenUsage::default()
+        };
         b.iter(|| {
             now = now + Duration::from_micros(1);
-            match limiter.offer(now, 0, black_box(Cost::call(Tokens(1500)))) {
-                Admission::Now(permit) => limiter.settle(now, permit, Tokens(1200)),
+            match limiter.offer(now, 0, black_box(ask)) {
+                Admission::Now(permit) => limiter.end(now, permit, End::Answered(usage)),
                 other => panic!("quota is ample: {other:?}"),
             }
         });
+    };
+    for enforcement in Enforcement::ALL {
+        group.bench_function(format!("reserve_and_settle_rpm_tpm/{enforcement}"), |b| {
+            reserve_and_settle(b, QUOTA, enforcement);
+        });
+    }
+    group.bench_function("reserve_and_settle_all_dimensions/bucket", |b| {
+        reserve_and_settle(b, ALL_DIMENSIONS, Enforcement::Bucket);
+    });
+    // For scale: one dimension, one clock reading, nothing to settle.
+    group.bench_function("governor_check", |b| {
+        let most = NonZeroU32::new(1_000_000_000).expect("not zero");
+        let limiter = governor::RateLimiter::direct(governor::Quota::per_second(most));
+        b.iter(|| black_box(&limiter).check().is_ok());
     });
     group.finish();
 }
@@ -112,11 +148,17 @@ fn plan(requests: u64, classes: Vec<MixClass>, limiter: Option<LimiterSettings>)
             }),
             spacing: Spacing::Poisson,
         },
-        reserved_output: vec![Tokens(800); classes.len()],
+        calls: vec![
+            CallPlan {
+                max_tokens: Tokens(800),
+                priority: 0,
+            };
+            classes.len()
+        ],
         classes,
         models: vec![ModelPlan {
             limiter,
-            burndown: 5,
+            counting: Counting::documented(5),
             price: None,
         }],
         retry: RetryPolicy::default(),
@@ -139,15 +181,15 @@ fn service() -> Service {
         },
         output_rate: tokens_per_second(300),
         refusal: Duration::from_millis(15),
-        quota_capacity: Duration::from_secs(60),
-        quota_initial_fill: Share::percent(100),
+        meters: MeterSettings::default(),
+        adjustment: Adjustment::AtEnd,
+        network: None,
     };
-    let quota = Quota {
-        rpm: Some(1_000_000_000),
-        tpm: Some(1_000_000_000_000),
-        ..Quota::default()
+    let served = ServedModel {
+        quota: QUOTA,
+        counting: Counting::documented(5),
     };
-    Service::new(&settings, &[ServedModel { quota, burndown: 5 }], Seed(1))
+    Service::new(&settings, &[served], Seed(1))
 }
 
 fn recorder(classes: usize) -> Recorder {
@@ -200,7 +242,7 @@ fn simulate(plan: LoadPlan, watch: &mut Watch) -> u64 {
         &mut engine,
         watch,
         Duration::from_secs(60),
-        |now, dispatch: &Dispatch| {
+        &mut |now, dispatch: &Dispatch| {
             let call = Call {
                 request: dispatch.id.request,
                 attempt: dispatch.id.attempt,
@@ -239,7 +281,7 @@ fn simulation(c: &mut Criterion) {
         b.iter(|| {
             let mut watch = Watch::Recorder(Box::new(recorder(2)));
             simulate(
-                plan(SIMULATED, classes(), Some(limiter_settings())),
+                plan(SIMULATED, classes(), Some(limiter_settings(QUOTA))),
                 &mut watch,
             )
         });

@@ -40,6 +40,7 @@ fn settings() -> Settings {
         duration_ns: 10_000_000_000,
         clock_offset_ns: 0,
         enforcement: Some("bucket".to_owned()),
+        adjustment: None,
         streaming: false,
         request_rows: true,
         models: vec![model("sonnet"), model("comma, \"quote\"")],
