@@ -51,6 +51,35 @@ pub struct Model {
     pub source: String,
 }
 
+impl Model {
+    /// A model that the catalogue does not know, by the facts that somebody states: the shape of its
+    /// `InvokeModel` bodies, what one output token costs of a quota, the largest context and the
+    /// largest `max_tokens`. Its price is not known.
+    #[must_use]
+    pub fn stated(
+        id: &str,
+        family: Family,
+        burndown: u32,
+        context: Tokens,
+        max_output: Tokens,
+    ) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            family,
+            burndown,
+            context,
+            max_output,
+            price: None,
+            profile_only: false,
+            retired: false,
+            end_of_life: None,
+            as_of: String::new(),
+            source: "stated".to_owned(),
+        }
+    }
+}
+
 /// One row of the catalogue: a model in every scope in which it can be called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -37,13 +37,12 @@ use crate::arrivals::{Due, Schedule, ThinkTimes};
 use crate::limiter::{Admission, End, Limiter, Permit, Turn};
 use crate::mix::Mix;
 use crate::outcome::{
-    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event,
-    Failure, Outcome,
+    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event, Outcome,
 };
 use crate::retry::RetryPolicy;
 use crate::rng::{Seed, Stream};
 use crate::time::Instant;
-use crate::units::{TokenUsage, Usd};
+use crate::units::Usd;
 
 /// Why the engine no longer lets requests become due or go on waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -399,7 +398,7 @@ impl Engine {
             Err(failure) => (failure.usage, Some(failure)),
         };
         let class = failure.as_ref().map(|failure| failure.class);
-        let end = end_of(class, usage);
+        let end = End::of_attempt(class, usage);
         let settled = end.cost(&model.counting, request.reserved).tokens;
         request.sent = Some(outcome.sent);
         request.in_flight = false;
@@ -529,16 +528,6 @@ impl Engine {
             .collect();
         slots.sort_unstable();
         slots.into_iter().map(|(_, slot)| slot).collect()
-    }
-}
-
-/// What a limiter is told of an attempt.
-const fn end_of(failure: Option<Failure>, usage: TokenUsage) -> End {
-    match failure {
-        None => End::Answered(usage),
-        Some(class) if class.is_throttle() => End::Throttled,
-        Some(class) if class.leaves_work_running() => End::Unknown,
-        Some(_) => End::Failed(usage),
     }
 }
 

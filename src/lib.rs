@@ -6,7 +6,7 @@
 //!
 //! | layer | modules | what they are |
 //! |---|---|---|
-//! | 5 | [`clock`], [`target`], [`drive::real`] | sockets, clocks, async (features `aws`, `stub`) |
+//! | 5 | [`clock`], [`exchange`], [`target`], [`client`], [`drive::real`] | sockets, clocks, async (features `aws`, `stub`) |
 //! | 4 | [`forecast`], [`report`] | judgement: pure functions of scenarios and runs |
 //! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`] | bytes ↔ values; the event loop |
 //! | 2 | [`engine`], [`recorder`], [`service`] | state machines; `now` is an argument |
@@ -43,7 +43,11 @@ pub mod wire;
 pub mod forecast;
 pub mod report;
 
+#[cfg(feature = "aws")]
+pub mod client;
 #[cfg(feature = "real")]
 pub mod clock;
+#[cfg(feature = "aws")]
+pub mod exchange;
 #[cfg(feature = "aws")]
 pub mod target;

@@ -29,6 +29,7 @@ pub use self::queue::Place;
 use self::queue::{Queue, Waiting};
 pub use self::settings::{LimiterSettings, Oversize, Reaction, Reservation};
 use self::throttle::{Throttle, part_of};
+use crate::outcome::Failure;
 use crate::quota::{Cost, Counting, Demand, Dimension, Meters, Misfit, Readiness, Shortage};
 use crate::time::Instant;
 use crate::units::{Share, TokenUsage, Tokens};
@@ -87,6 +88,17 @@ pub enum End {
 }
 
 impl End {
+    /// What became of an attempt that failed so, or was answered, after so many tokens.
+    #[must_use]
+    pub const fn of_attempt(failure: Option<Failure>, usage: TokenUsage) -> Self {
+        match failure {
+            None => Self::Answered(usage),
+            Some(class) if class.is_throttle() => Self::Throttled,
+            Some(class) if class.leaves_work_running() => Self::Unknown,
+            Some(_) => Self::Failed(usage),
+        }
+    }
+
     /// What a call that reserved so much has cost in the end.
     #[must_use]
     pub fn cost(self, counting: &Counting, reserved: Cost) -> Cost {
@@ -325,7 +337,11 @@ impl Limiter {
             }
             End::Throttled => {
                 self.counts.throttled += 1;
-                if self.throttle.as_mut().is_some_and(|throttle| throttle.cut(now)) {
+                if self
+                    .throttle
+                    .as_mut()
+                    .is_some_and(|throttle| throttle.cut(now))
+                {
                     self.keep_to_share();
                 }
             }
@@ -394,9 +410,21 @@ impl Limiter {
         self.meters.level(dimension)
     }
 
+    /// What keeps a request from being admitted at `now`, if it is quota.
+    pub fn shortage(&mut self, now: Instant, ask: &Ask) -> Option<Shortage> {
+        self.advance(now);
+        let reserved = self.counting.reserve(ask.demand);
+        let held = self.to_hold(ask, reserved);
+        self.meters.shortage(self.needed(held))
+    }
+
     /// What is set aside for a request for which the service reserves so much.
     fn to_hold(&self, ask: &Ask, reserved: Cost) -> Cost {
-        let Some(output) = self.learned.as_ref().and_then(|learned| learned.get(ask.class)) else {
+        let Some(output) = self
+            .learned
+            .as_ref()
+            .and_then(|learned| learned.get(ask.class))
+        else {
             return reserved;
         };
         let expected = self.counting.settle(TokenUsage {

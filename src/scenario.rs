@@ -78,10 +78,22 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// What the file says in `[limiter]` for one of its models, by the name it has there; none if
+    /// there is no such model, or no limiter. An application can be given it as it is.
+    #[must_use]
+    pub fn limiter_of(&self, model: &str) -> Option<&LimiterSettings> {
+        let found = self.models.iter().find(|found| found.name == model);
+        found?.limiter.as_ref()
+    }
+
     /// The same, with limiters that take the run to begin so far into a minute of the service's clock.
     #[must_use]
     pub fn begun_at(mut self, clock_offset: Duration) -> Self {
-        for limiter in self.models.iter_mut().filter_map(|model| model.limiter.as_mut()) {
+        for limiter in self
+            .models
+            .iter_mut()
+            .filter_map(|model| model.limiter.as_mut())
+        {
             limiter.meters.clock_offset = clock_offset;
         }
         self

@@ -80,6 +80,14 @@ pub struct TokenUsage {
     pub cache_write: Tokens,
 }
 
+impl TokenUsage {
+    /// All tokens, those of the prompt cache included.
+    #[must_use]
+    pub fn total(&self) -> Tokens {
+        self.input + self.output + self.cache_read + self.cache_write
+    }
+}
+
 impl AddAssign for TokenUsage {
     fn add_assign(&mut self, other: Self) {
         self.input += other.input;

@@ -120,7 +120,8 @@ struct Answering {
 
 impl Answers for Answering {
     fn network(&mut self, dispatch: &Dispatch) -> (Duration, Duration) {
-        self.service.network(dispatch.id.request, dispatch.id.attempt)
+        self.service
+            .network(dispatch.id.request, dispatch.id.attempt)
     }
 
     fn reply(&mut self, now: Instant, dispatch: &Dispatch) -> Reply {

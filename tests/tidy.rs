@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 6] = [
     &["engine", "recorder", "service"],
     &["scenario", "results", "wire", "drive"],
     &["forecast", "report"],
-    &["clock", "target"],
+    &["clock", "exchange", "target", "client"],
 ];
 
 /// Parts of a module that stand higher than the module itself.

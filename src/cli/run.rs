@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use bedload::clock::Clock;
 use bedload::drive::{self, real, simulated};
+use bedload::exchange::{account_config, sdk_client};
 use bedload::forecast::Forecast;
 use bedload::report::{self, Style};
 use bedload::results::{
@@ -13,7 +14,7 @@ use bedload::results::{
 };
 use bedload::scenario::{Scenario, ScenarioModel, TargetSettings};
 use bedload::target::Target as SendsCalls;
-use bedload::target::bedrock::{BedrockTarget, Calls, account_config, client};
+use bedload::target::bedrock::{BedrockTarget, Calls};
 use bedload::target::stub::StubTarget;
 use bedload::time::nanos;
 
@@ -86,7 +87,7 @@ fn on_the_clock(scenario: &Scenario, out: &OutArgs, target: Target) -> anyhow::R
                 // Windows that begin with the minute are taken to begin with this clock's.
                 let scenario = scenario.clone().begun_at(clock.minute_offset());
                 let calls = Calls::new(&scenario, clock, false).into();
-                let sender = BedrockTarget::new(client(&config), calls);
+                let sender = BedrockTarget::new(sdk_client(&config), calls);
                 watch(&scenario, out, target, &sender, clock, signals).await
             }
             _ => {

@@ -122,7 +122,10 @@ impl Calls {
         let (there, back) = answers.network(dispatch);
         if there.is_zero() {
             let reply = answers.reply(now, dispatch);
-            self.begin(dispatch.id, UnderWay::new(now, Some((reply, back)), self.request_timeout));
+            self.begin(
+                dispatch.id,
+                UnderWay::new(now, Some((reply, back)), self.request_timeout),
+            );
             return;
         }
         let heard = there <= self.request_timeout;
@@ -150,7 +153,10 @@ impl Calls {
             let reply = answers.reply(call.arrives, &call.dispatch);
             if call.heard {
                 let reply = Some((reply, call.back));
-                self.begin(call.id, UnderWay::new(call.sent, reply, self.request_timeout));
+                self.begin(
+                    call.id,
+                    UnderWay::new(call.sent, reply, self.request_timeout),
+                );
             }
         }
     }

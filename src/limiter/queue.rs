@@ -149,7 +149,9 @@ impl Queue {
         let Some(lane) = self.lanes.get_mut(index) else {
             return false;
         };
-        let at = lane.slots.partition_point(|slot| slot.number < place.number);
+        let at = lane
+            .slots
+            .partition_point(|slot| slot.number < place.number);
         let Some(slot) = lane.slots.get_mut(at) else {
             return false;
         };
@@ -208,7 +210,12 @@ impl Queue {
         if lanes == 1 {
             return 0;
         }
-        let rounds = self.lanes.iter().filter_map(Lane::rounds).min().unwrap_or(0);
+        let rounds = self
+            .lanes
+            .iter()
+            .filter_map(Lane::rounds)
+            .min()
+            .unwrap_or(0);
         for lane in &mut self.lanes {
             if lane.slots.is_empty() {
                 lane.deficit = 0;
@@ -251,5 +258,8 @@ impl Lane {
 /// What a request takes from its line's share. A request without tokens counts as one.
 fn size(waiting: &Waiting) -> u64 {
     let held = waiting.held;
-    held.tokens.0.max(held.input.0.saturating_add(held.output.0)).max(1)
+    held.tokens
+        .0
+        .max(held.input.0.saturating_add(held.output.0))
+        .max(1)
 }

@@ -62,9 +62,15 @@ fn permit(admission: Admission) -> Permit {
 fn a_small_request_does_not_overtake_a_large_one() {
     let mut limiter = Limiter::new(&settings(None, Some(6000)));
     let _sent = permit(limiter.offer(Instant::ZERO, 0, ask(900)));
-    assert!(matches!(limiter.offer(Instant::ZERO, 1, ask(1000)), Admission::Queued(_)));
+    assert!(matches!(
+        limiter.offer(Instant::ZERO, 1, ask(1000)),
+        Admission::Queued(_)
+    ));
     // There is room for it, but it is not its turn.
-    assert!(matches!(limiter.offer(Instant::ZERO, 2, ask(50)), Admission::Queued(_)));
+    assert!(matches!(
+        limiter.offer(Instant::ZERO, 2, ask(50)),
+        Admission::Queued(_)
+    ));
     assert_eq!(
         turns(&mut limiter, Instant::from_secs(20)),
         [(1, Instant::from_secs(9)), (2, Instant::from_millis(9500))]

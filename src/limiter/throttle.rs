@@ -60,7 +60,10 @@ impl Throttle {
     /// Takes the step that is due.
     pub fn step(&mut self) {
         if let Some(at) = self.next_step.take() {
-            let grown = self.share.ppm.saturating_add(self.reaction.increase.ppm.max(1));
+            let grown = self
+                .share
+                .ppm
+                .saturating_add(self.reaction.increase.ppm.max(1));
             self.share.ppm = grown.min(WHOLE.ppm);
             if self.share < WHOLE {
                 self.next_step = Some(at + self.reaction.interval.max(SHORTEST));

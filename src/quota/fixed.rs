@@ -31,7 +31,13 @@ impl Fixed {
     /// # Panics
     /// If `length` is zero.
     #[must_use]
-    pub fn new(limit: u64, length: Duration, offset: Duration, margin: Duration, used: u64) -> Self {
+    pub fn new(
+        limit: u64,
+        length: Duration,
+        offset: Duration,
+        margin: Duration,
+        used: u64,
+    ) -> Self {
         let length_nanos = nanos(length);
         assert!(length_nanos > 0, "a window's length is never zero");
         Self {

@@ -29,9 +29,7 @@ use crate::time::{Instant, NANOS_PER_MINUTE, nanos};
 use crate::units::Share;
 
 /// How the minute is counted. See the module's documentation.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Enforcement {
     /// A token bucket that refills continuously.

@@ -96,7 +96,10 @@ fn each_disagreement_is_a_switch_of_its_own() {
         throttles_cost_requests: true,
         ..documented
     };
-    assert_eq!((costly.throttled().requests, costly.throttled().tokens), (1, Tokens::ZERO));
+    assert_eq!(
+        (costly.throttled().requests, costly.throttled().tokens),
+        (1, Tokens::ZERO)
+    );
     let reserved = documented.reserve(call);
     let some = usage(100, 1000, 10, 1);
     assert_eq!(documented.failed(reserved, some).tokens, Tokens(115));
@@ -165,7 +168,10 @@ fn a_rolling_window_dates_charges_at_their_start() {
     };
     // Sixty seconds after the start, to the millisecond in which charges are kept.
     let left = Instant::from_secs(65);
-    assert!(at >= left && at <= left + Duration::from_millis(1), "{at:?}");
+    assert!(
+        at >= left && at <= left + Duration::from_millis(1),
+        "{at:?}"
+    );
     meters.advance(at);
     assert_eq!(meters.level(Dimension::Tpm), Some(6000));
 }

@@ -108,7 +108,10 @@ impl Ledger {
     }
 
     pub fn level(&self, model: ModelIndex, dimension: Dimension) -> Option<i64> {
-        self.models.get(usize::from(model.0))?.meters.level(dimension)
+        self.models
+            .get(usize::from(model.0))?
+            .meters
+            .level(dimension)
     }
 
     pub fn outstanding(&self) -> usize {
@@ -145,7 +148,11 @@ impl Running {
         let between = |from: u64, to: u64| {
             let moved = u128::from(from.abs_diff(to)) * part / whole;
             let moved = u64::try_from(moved).unwrap_or(u64::MAX);
-            if to > from { from + moved } else { from - moved }
+            if to > from {
+                from + moved
+            } else {
+                from - moved
+            }
         };
         let tokens = |from: Tokens, to: Tokens| Tokens(between(from.0, to.0));
         Cost {

@@ -24,8 +24,9 @@ use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use self::answer::Answers;
 use super::Target;
-use super::bedrock::{BedrockTarget, CALL_HEADER, Calls, client};
+use super::bedrock::{BedrockTarget, Calls};
 use crate::clock::Clock;
+use crate::exchange::{CALL_HEADER, sdk_client};
 use crate::outcome::{AttemptOutcome, Dispatch};
 use crate::scenario::Scenario;
 
@@ -139,7 +140,7 @@ impl Face {
             .respond_with(responder)
             .mount(&server)
             .await;
-        let bedrock = BedrockTarget::new(client(&config(server.uri())), Arc::clone(calls));
+        let bedrock = BedrockTarget::new(sdk_client(&config(server.uri())), Arc::clone(calls));
         Ok(Self {
             bedrock,
             kept_bytes,

@@ -112,31 +112,13 @@ fn meters(
     let offset = problems.read(raw.clock_offset.take());
     let margin = problems.read(raw.clock_margin.take());
     let clocked = matches!(enforcement, Enforcement::Rolling | Enforcement::Fixed);
-    let real = matches!(target, TargetSettings::Bedrock { .. });
-    if let Some(offset) = &offset
-        && (enforcement != Enforcement::Fixed || real)
-    {
-        let (why, help) = if real {
-            ("against Bedrock it is the clock's", "leave it out")
-        } else {
-            (
-                "only enforcement `fixed` has a clock",
-                "leave it out, or set `enforcement`",
-            )
-        };
-        let title = format!("`clock_offset` does nothing: {why}");
-        let problem = Diagnostic::warning("unused-key", title);
-        problems.push(problem.at(offset.span.clone(), "").help(help));
-    }
-    if let Some(margin) = margin.as_ref().filter(|_| !clocked) {
-        let title = format!("`clock_margin` does nothing with enforcement `{enforcement}`");
-        let problem = Diagnostic::warning("unused-key", title);
-        problems.push(
-            problem
-                .at(margin.span.clone(), "")
-                .help("leave it out, or set `enforcement`"),
-        );
-    }
+    unused_clock(
+        offset.as_ref(),
+        margin.as_ref(),
+        enforcement,
+        target,
+        problems,
+    );
     let stated_burst = burst.map(|burst| burst.value);
     let burst = match enforcement {
         Enforcement::Bucket => stated_burst.unwrap_or(default.burst),
@@ -161,6 +143,36 @@ fn meters(
         initial_fill,
         clock_offset: offset.map_or(served.clock_offset, |offset| offset.value),
         clock_margin: if clocked { margin } else { Duration::ZERO },
+    }
+}
+
+/// Warns of clocks that nothing looks at.
+fn unused_clock(
+    offset: Option<&Placed<Duration>>,
+    margin: Option<&Placed<Duration>>,
+    enforcement: Enforcement,
+    target: &TargetSettings,
+    problems: &mut Problems,
+) {
+    let real = matches!(target, TargetSettings::Bedrock { .. });
+    let mut unused = |place: &Placed<Duration>, title: String, help: &str| {
+        let problem = Diagnostic::warning("unused-key", title);
+        problems.push(problem.at(place.span.clone(), "").help(help));
+    };
+    if let Some(offset) = offset {
+        if real {
+            let title = "`clock_offset` does nothing: against Bedrock it is the clock's";
+            unused(offset, title.to_owned(), "leave it out");
+        } else if enforcement != Enforcement::Fixed {
+            let title = format!("`clock_offset` does nothing with enforcement `{enforcement}`");
+            unused(offset, title, "leave it out, or set `enforcement`");
+        }
+    }
+    if let Some(margin) = margin
+        && !matches!(enforcement, Enforcement::Rolling | Enforcement::Fixed)
+    {
+        let title = format!("`clock_margin` does nothing with enforcement `{enforcement}`");
+        unused(margin, title, "leave it out, or set `enforcement`");
     }
 }
 

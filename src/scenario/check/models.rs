@@ -195,20 +195,13 @@ fn facts(
 impl Stated {
     /// The facts of a model that only the scenario knows; none where a value could not be read.
     fn alone(self, id: &str) -> Option<Model> {
-        Some(Model {
-            id: id.to_owned(),
-            name: id.to_owned(),
-            family: self.family?,
-            burndown: self.burndown?,
-            context: Tokens(self.context?),
-            max_output: Tokens(self.max_output?),
-            price: None,
-            profile_only: false,
-            retired: false,
-            end_of_life: None,
-            as_of: String::new(),
-            source: "the scenario".to_owned(),
-        })
+        Some(Model::stated(
+            id,
+            self.family?,
+            self.burndown?,
+            Tokens(self.context?),
+            Tokens(self.max_output?),
+        ))
     }
 }
 

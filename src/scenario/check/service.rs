@@ -93,9 +93,7 @@ pub(super) fn service(raw: Option<Placed<RawService>>, problems: &mut Problems) 
             reserves_cache_reads: problems.get(raw.reserves_cache_reads).unwrap_or(false),
             reserves_burndown: problems.get(raw.reserves_burndown).unwrap_or(false),
             throttles_cost_requests: problems.get(raw.throttles_cost_requests).unwrap_or(false),
-            failures_keep_reservation: problems
-                .get(raw.failures_keep_reservation)
-                .unwrap_or(false),
+            failures_keep_reservation: problems.get(raw.failures_keep_reservation).unwrap_or(false),
         },
     }
 }

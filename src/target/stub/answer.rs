@@ -9,10 +9,10 @@ use std::time::Duration;
 use crate::catalogue::Family;
 use crate::clock::Clock;
 use crate::drive;
+use crate::exchange::CallHeader;
 use crate::outcome::{Failure, ModelIndex};
 use crate::scenario::Scenario;
 use crate::service::{Call, Reply, Service};
-use crate::target::bedrock::read_call_header;
 use crate::text::{estimate_tokens, made_up};
 use crate::time::Instant;
 use crate::units::Tokens;
@@ -174,7 +174,7 @@ impl Answers {
         max_tokens: Tokens,
         header: Option<&str>,
     ) -> Call {
-        let (request, attempt, output) = match header.and_then(read_call_header) {
+        let (request, attempt, output) = match header.and_then(CallHeader::read) {
             Some((id, output)) => (id.request, id.attempt, output),
             None => {
                 let number = self.foreign.fetch_add(1, Ordering::Relaxed);

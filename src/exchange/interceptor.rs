@@ -24,6 +24,8 @@ pub const CALL_HEADER: &str = "x-bedload-call";
 pub struct CallHeader(String);
 
 impl CallHeader {
+    /// The header of this attempt.
+    #[must_use]
     pub fn new(dispatch: &Dispatch) -> Self {
         Self(format!(
             "{}.{}.{}",
@@ -32,6 +34,7 @@ impl CallHeader {
     }
 
     /// The attempt and the output tokens that a header's value names.
+    #[must_use]
     pub fn read(value: &str) -> Option<(AttemptId, Tokens)> {
         let mut parts = value.split('.');
         let request = parts.next()?.parse().ok()?;
