@@ -18,10 +18,10 @@ use aws_sdk_bedrockruntime::types::{
 use bedload::clock::Clock;
 use bedload::drive::{self, Observer, Wish};
 use bedload::engine::Engine;
+use bedload::exchange::sdk_client;
 use bedload::outcome::Event;
 use bedload::recorder::Recorder;
 use bedload::scenario::Scenario;
-use bedload::target::bedrock::client;
 use bedload::target::stub::StubTarget;
 use bedload::time::Instant;
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -83,7 +83,7 @@ fn bare_client(endpoint_url: String) -> Client {
         .endpoint_url(endpoint_url)
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .build();
-    client(&config)
+    sdk_client(&config)
 }
 
 async fn bare_call(client: Client) {

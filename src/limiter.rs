@@ -170,6 +170,8 @@ pub struct Counts {
     pub throttled: u64,
     /// Permits that were lost.
     pub abandoned: u64,
+    /// Permits that were given back without a call.
+    pub unsent: u64,
     /// Tokens that the service reserved for calls that have ended.
     pub reserved: Tokens,
     /// Tokens that those calls have cost.
@@ -346,7 +348,8 @@ impl Limiter {
                 }
             }
             End::Abandoned => self.counts.abandoned += 1,
-            End::Failed(_) | End::Unknown | End::Unsent => {}
+            End::Unsent => self.counts.unsent += 1,
+            End::Failed(_) | End::Unknown => {}
         }
         if end != End::Unsent && end != End::Throttled {
             self.counts.reserved += reserved.tokens;

@@ -147,7 +147,7 @@ impl BedrockClient {
                 Err(error) => {
                     let class = error.failure.class;
                     match shared.retries.next(attempts, class, &mut taken) {
-                        Some(delay) => tokio::time::sleep(delay).await,
+                        Some(delay) => pause(delay).await,
                         None => return Err(InvokeError::of(error, attempts, quota_wait)),
                     }
                 }
@@ -281,6 +281,14 @@ fn end_of(result: &Result<Exchanged, ExchangeError>) -> End {
         Ok(exchanged) => End::Answered(exchanged.answer.usage),
         Err(ExchangeError { failure, .. }) => End::of_attempt(Some(failure.class), failure.usage),
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "nobody measures how long a back-off was to the microsecond"
+)]
+async fn pause(delay: Duration) {
+    tokio::time::sleep(delay).await;
 }
 
 /// A seed that no other client has, so that clients which fail together do not retry together.

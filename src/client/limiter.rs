@@ -331,6 +331,10 @@ impl State {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "up to a millisecond late costs an application nothing, and one timer task is simple"
+)]
 async fn keep_time(shared: Weak<Shared>, wake: Arc<Notify>) {
     while let Some(shared) = shared.upgrade() {
         let wait = {

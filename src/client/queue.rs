@@ -29,13 +29,13 @@ pub struct Submitter<C> {
     order: Order,
     next: Arc<Mutex<u64>>,
     room: Arc<Semaphore>,
-    results: mpsc::UnboundedSender<Slot>,
+    results: mpsc::Sender<Slot>,
 }
 
 /// The end of a queue from which answers are taken.
 #[derive(Debug)]
 pub struct Results {
-    results: mpsc::UnboundedReceiver<Slot>,
+    results: mpsc::Receiver<Slot>,
 }
 
 type Answered = Result<Answer, InvokeError>;
@@ -57,8 +57,9 @@ enum Pending {
 /// A queue before `client` with room for `capacity` prompts, at least one.
 #[must_use]
 pub fn queue<C: Invoke>(client: C, capacity: usize, order: Order) -> (Submitter<C>, Results) {
-    let (sender, receiver) = mpsc::unbounded_channel();
     let capacity = capacity.clamp(1, Semaphore::MAX_PERMITS);
+    // Whatever is sent has room already, so this is never full.
+    let (sender, receiver) = mpsc::channel(capacity);
     let submitter = Submitter {
         client,
         order,
@@ -113,7 +114,7 @@ impl<C: Invoke> Submitter<C> {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let number = *next;
         *next += 1;
-        self.results.send(slot(number)).ok()?;
+        self.results.try_send(slot(number)).ok()?;
         Some(number)
     }
 }
@@ -136,13 +137,13 @@ async fn deliver_when_done<C: Invoke>(
     prompt: Prompt,
     number: u64,
     room: OwnedSemaphorePermit,
-    results: mpsc::UnboundedSender<Slot>,
+    results: mpsc::Sender<Slot>,
 ) {
     let answer = tokio::select! {
         () = results.closed() => return,
         answer = client.invoke(&prompt) => answer,
     };
-    let _unread = results.send(Slot {
+    let _unread = results.try_send(Slot {
         number,
         answer: Pending::Done(Box::new(answer)),
         _room: room,

@@ -15,6 +15,7 @@ use std::future::Future;
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -48,6 +49,9 @@ struct Shared {
     calls: Arc<Calls>,
     current: Mutex<Arc<Face>>,
     renewing: AtomicBool,
+    clock: Clock,
+    /// Whether calls are to be under way for a while.
+    has_network: bool,
 }
 
 /// One mock server and the client that reaches it.
@@ -74,6 +78,8 @@ impl StubTarget {
                 calls,
                 current: Mutex::new(Arc::new(face)),
                 renewing: AtomicBool::new(false),
+                clock,
+                has_network: scenario.service.network.is_some(),
             }),
         })
     }
@@ -82,6 +88,14 @@ impl StubTarget {
     #[must_use]
     pub fn address(&self) -> String {
         self.face()._server.uri()
+    }
+
+    /// An SDK configuration for anybody's client that can reach nothing but this stub. Such calls do
+    /// not say how long their answers should be; they get the lengths of the scenario's first prompt
+    /// class for their model.
+    #[must_use]
+    pub fn sdk_config(&self) -> SdkConfig {
+        config(self.address())
     }
 
     fn face(&self) -> Arc<Face> {
@@ -116,9 +130,21 @@ impl Target for StubTarget {
             if face.kept_bytes.load(Ordering::Relaxed) > KEPT_BYTES_MAX
                 && !shared.renewing.swap(true, Ordering::AcqRel)
             {
-                tokio::spawn(Self::renew(shared));
+                tokio::spawn(Self::renew(Arc::clone(&shared)));
             }
-            face.bedrock.send(dispatch).await
+            if !shared.has_network {
+                return face.bedrock.send(dispatch).await;
+            }
+            let (there, back) = shared.answers.network(dispatch.id);
+            let sent = shared.clock.now();
+            under_way(there).await;
+            let outcome = face.bedrock.send(dispatch).await;
+            under_way(back).await;
+            AttemptOutcome {
+                sent,
+                finished: shared.clock.now(),
+                ..outcome
+            }
         }
     }
 }
@@ -146,6 +172,16 @@ impl Face {
             kept_bytes,
             _server: server,
         })
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a made-up network is no more exact than a real one"
+)]
+async fn under_way(length: Duration) {
+    if !length.is_zero() {
+        tokio::time::sleep(length).await;
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use crate::catalogue::Family;
 use crate::clock::Clock;
+use crate::distribution::{Distribution, Sampler};
 use crate::drive;
 use crate::exchange::CallHeader;
-use crate::outcome::{Failure, ModelIndex};
+use crate::outcome::{AttemptId, Failure, ModelIndex};
+use crate::rng::{Seed, Stream};
 use crate::scenario::Scenario;
 use crate::service::{Call, Reply, Service};
 use crate::text::{estimate_tokens, made_up};
@@ -22,7 +24,8 @@ use crate::wire::{self, Generated, Incoming, converse, headers};
 /// The content type of every answer.
 pub const CONTENT_TYPE: &str = "application/json";
 
-/// The tokens of an answer to somebody who did not say how long it should be.
+/// The tokens of an answer to somebody who did not say how long it should be, from a model that no
+/// prompt of the scenario uses.
 const DEFAULT_OUTPUT: Tokens = Tokens(200);
 
 /// Numbers of calls from others than our own driver begin here.
@@ -43,14 +46,18 @@ pub struct Answers {
     clock: Clock,
     service: Mutex<Service>,
     models: BTreeMap<String, Served>,
+    seed: Seed,
     foreign: AtomicU64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Served {
     index: ModelIndex,
     family: Family,
+    context: Tokens,
     max_output: Tokens,
+    /// How long its answers are to those who do not say: as those of its first prompt class.
+    output: Option<Sampler>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,9 +84,16 @@ impl Answers {
         let models = (0_u16..)
             .zip(&scenario.models)
             .map(|(index, model)| {
+                let index = ModelIndex(index);
+                let mut prompts = scenario.prompts.iter();
+                let output = prompts
+                    .find(|prompt| prompt.model == index)
+                    .and_then(|prompt| prompt.output.as_ref());
                 let served = Served {
-                    index: ModelIndex(index),
+                    index,
                     family: model.facts.family,
+                    context: model.facts.context,
+                    output: output.map(Distribution::sampler),
                     max_output: model.facts.max_output,
                 };
                 (model.id.clone(), served)
@@ -89,8 +103,15 @@ impl Answers {
             clock,
             service: Mutex::new(drive::service(scenario)),
             models,
+            seed: scenario.seed,
             foreign: AtomicU64::new(FOREIGN_REQUESTS),
         }
+    }
+
+    /// How long this attempt is under way, and its answer back.
+    pub fn network(&self, id: AttemptId) -> (Duration, Duration) {
+        let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        service.network(id.request, id.attempt)
     }
 
     /// How long it is until `at`.
@@ -112,7 +133,7 @@ impl Answers {
             Operation::Converse => converse::parse_request(body),
         };
         match incoming {
-            Ok(incoming) => self.serve(&model_id, *served, operation, incoming, call),
+            Ok(incoming) => self.serve(&model_id, served, operation, incoming, call),
             Err(words) => self.refuse(ServiceError::validation(words)),
         }
     }
@@ -120,7 +141,7 @@ impl Answers {
     fn serve(
         &self,
         model_id: &str,
-        served: Served,
+        served: &Served,
         operation: Operation,
         incoming: Incoming,
         call: Option<&str>,
@@ -128,6 +149,10 @@ impl Answers {
         let max_tokens = served.max_tokens(operation, incoming);
         if max_tokens > served.max_output {
             return self.refuse(ServiceError::max_tokens_too_large(served.max_output));
+        }
+        let too_long = estimate_tokens(incoming.text_chars) > served.context;
+        if call.is_none() && too_long {
+            return self.refuse(as_service_error(Failure::InputTooLong));
         }
         let call = self.call(served, incoming, max_tokens, call);
         let (arrived, reply) = {
@@ -169,7 +194,7 @@ impl Answers {
     /// The call as the service sees it. One that does not say who it is gets a number of its own.
     fn call(
         &self,
-        served: Served,
+        served: &Served,
         incoming: Incoming,
         max_tokens: Tokens,
         header: Option<&str>,
@@ -178,7 +203,11 @@ impl Answers {
             Some((id, output)) => (id.request, id.attempt, output),
             None => {
                 let number = self.foreign.fetch_add(1, Ordering::Relaxed);
-                (number, 1, DEFAULT_OUTPUT)
+                let mut rng = self.seed.keyed(Stream::Mix, number, 1);
+                let output = served.output.as_ref();
+                let length =
+                    output.map_or(DEFAULT_OUTPUT, |lengths| Tokens(lengths.sample(&mut rng)));
+                (number, 1, length)
             }
         };
         Call {
