@@ -9,10 +9,11 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use bedload::clock::Clock;
+use bedload::exchange::sdk_client;
 use bedload::outcome::{AttemptId, AttemptOutcome, ClassIndex, Dispatch, Failure, ModelIndex};
 use bedload::scenario::Scenario;
 use bedload::target::Target;
-use bedload::target::bedrock::{BedrockTarget, Calls, client};
+use bedload::target::bedrock::{BedrockTarget, Calls};
 use bedload::time::Instant;
 use bedload::units::Tokens;
 use wiremock::matchers::any;
@@ -53,7 +54,7 @@ fn send(answer: ResponseTemplate) -> (AttemptOutcome, Vec<Request>) {
             .build();
         let checked = Scenario::parse(SCENARIO, Path::new("")).expect("a scenario");
         let calls = Arc::new(Calls::new(&checked.scenario, Clock::start(), false));
-        let target = BedrockTarget::new(client(&config), calls);
+        let target = BedrockTarget::new(sdk_client(&config), calls);
         let dispatch = Dispatch {
             id: AttemptId {
                 request: 0,

@@ -27,7 +27,7 @@ fn mixed(task: u32) -> u64 {
 }
 
 fn gives_up(task: u32) -> bool {
-    mixed(task) % 3 == 0
+    mixed(task).is_multiple_of(3)
 }
 
 /// How long a task goes on that gives up, in milliseconds.
@@ -176,7 +176,7 @@ fn nobody_passes_out_of_turn() {
                     let permit = permit.expect("there is time enough");
                     order.lock().expect("no panic").push(task);
                     tokio::task::yield_now().await;
-                    if mixed(task) % 7 == 0 {
+                    if mixed(task).is_multiple_of(7) {
                         dropped.fetch_add(1, Ordering::Relaxed);
                         drop(permit);
                     } else {
