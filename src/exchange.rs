@@ -291,6 +291,10 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let class = match &error {
+        // An answer that the SDK could not read counts as an error of the service to it.
+        SdkError::ServiceError(service) if service.raw().status().is_success() => {
+            Failure::Unreadable
+        }
         SdkError::ServiceError(service) => {
             let status = service.raw().status().as_u16();
             let words = service.err().message().unwrap_or_default();
@@ -305,7 +309,9 @@ where
         _ => Failure::Transport,
     };
     let message = match &error {
-        SdkError::ServiceError(service) => service.err().message().map(Into::into),
+        SdkError::ServiceError(service) if class != Failure::Unreadable => {
+            service.err().message().map(Into::into)
+        }
         _ => Some(format!("{}", DisplayErrorContext(&error)).into()),
     };
     ExchangeError {
