@@ -78,8 +78,9 @@ impl<C: Invoke> Submitter<C> {
     /// Outside a tokio runtime.
     pub async fn submit(&self, prompt: Prompt) -> Option<u64> {
         let room = tokio::select! {
-            room = Arc::clone(&self.room).acquire_owned() => room.ok()?,
+            biased;
             () = self.results.closed() => return None,
+            room = Arc::clone(&self.room).acquire_owned() => room.ok()?,
         };
         let client = self.client.clone();
         match self.order {
