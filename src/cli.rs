@@ -10,6 +10,7 @@ mod progress;
 mod report;
 mod run;
 mod signals;
+mod vary;
 mod watcher;
 
 use std::process::ExitCode;

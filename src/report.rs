@@ -11,10 +11,12 @@ mod style;
 mod summary;
 mod table;
 mod times;
+mod variants;
 mod words;
 
 pub use style::Style;
 pub use summary::summary;
+pub use variants::{Variant, variants};
 
 #[cfg(test)]
 mod tests;

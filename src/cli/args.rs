@@ -53,7 +53,10 @@ const SIM_EXAMPLES: &str = "\
 Examples:
   bedload sim scenarios/support-desk.toml
   bedload sim scenarios/burst.toml --duration 1h --seed 3
-  bedload sim scenarios/tpm-bound.toml --set limiter.burst=5s";
+  bedload sim scenarios/tpm-bound.toml --set limiter.burst=5s
+  bedload sim scenarios/tpm-bound.toml --vary limiter.burst=1s,5s,10s
+  bedload sim scenarios/semantics.toml --vary service.enforcement=bucket,ledger \\
+      --vary limiter.enforcement=bucket,ledger";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -75,7 +78,7 @@ Examples:
   bedload completions bash > ~/.local/share/bash-completion/completions/bedload";
 
 /// A scenario file, and what to change in it.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct ScenarioArgs {
     /// The scenario file
     pub scenario: PathBuf,
@@ -124,6 +127,9 @@ pub struct Sim {
     /// The scenario
     #[command(flatten)]
     pub scenario: ScenarioArgs,
+    /// Run once for each value, print a table and keep no results; with several, for each combination
+    #[arg(long, value_name = "KEY=A,B,C")]
+    pub vary: Vec<String>,
     /// Where results go
     #[command(flatten)]
     pub out: OutArgs,

@@ -22,6 +22,17 @@ pub fn accept(file: &str, loaded: Result<Checked, LoadError>) -> anyhow::Result<
     }
 }
 
+/// As [`accept`], but without the warnings of a scenario that can be run.
+pub fn accept_quietly(
+    file: &str,
+    loaded: Result<Checked, LoadError>,
+) -> anyhow::Result<Option<Scenario>> {
+    match loaded {
+        Ok(checked) => Ok(Some(checked.scenario)),
+        failed => accept(file, failed),
+    }
+}
+
 fn draw_all(file: &str, text: &str, problems: &[Diagnostic]) {
     let renderer = Renderer::styled();
     for problem in problems {

@@ -20,6 +20,23 @@ pub fn load(args: &ScenarioArgs, target: Option<TargetName>) -> anyhow::Result<O
     drawing::accept(&path.display().to_string(), loaded)
 }
 
+/// As [`load`], with more changes after those of `args`, and without a word about what is only worth
+/// a warning.
+pub fn load_variant(
+    args: &ScenarioArgs,
+    target: TargetName,
+    changes: impl IntoIterator<Item = String>,
+) -> anyhow::Result<Option<Scenario>> {
+    let path = &args.scenario;
+    let mut args = args.clone();
+    args.set.extend(changes);
+    let loaded = match read_text(path) {
+        Ok(text) => Scenario::parse_as(path, changed(&text, &args, Some(target))?),
+        Err(error) => Err(error),
+    };
+    drawing::accept_quietly(&path.display().to_string(), loaded)
+}
+
 /// The text with the changes made; unchanged where it is no TOML, so that reading it says why.
 fn changed(
     text: &str,

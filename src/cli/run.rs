@@ -23,7 +23,7 @@ use super::exit::{BadInput, Exit};
 use super::progress::Progress;
 use super::signals::Signals;
 use super::watcher::Watcher;
-use super::{output, overrides};
+use super::{output, overrides, vary};
 
 /// `bedload run`.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
@@ -42,6 +42,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
 
 /// `bedload sim`.
 pub fn sim(args: &SimArgs) -> anyhow::Result<Exit> {
+    if !args.vary.is_empty() {
+        return vary::sim(args);
+    }
     let target = Some(super::args::TargetName::Sim);
     match overrides::load(&args.scenario, target)? {
         Some(scenario) => simulate(&scenario, &args.out),

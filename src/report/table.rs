@@ -20,20 +20,30 @@ pub(super) struct Table {
 impl Table {
     /// A table whose first `left` columns are flush left.
     pub(super) fn new<const N: usize>(left: usize, heading: [&str; N]) -> Self {
+        Self::with_heading(left, heading.map(str::to_owned).to_vec())
+    }
+
+    /// A table with as many columns as it turns out to need.
+    pub(super) fn with_heading(left: usize, heading: Vec<String>) -> Self {
         Self {
             left,
-            rows: vec![heading.map(str::to_owned).to_vec()],
+            rows: vec![heading],
         }
     }
 
     /// Adds a row; it has as many cells as the heading.
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        self.push(cells.to_vec());
+    }
+
+    /// Adds a row of as many cells as the heading has.
+    pub(super) fn push(&mut self, cells: Vec<String>) {
         debug_assert_eq!(
             self.rows[0].len(),
-            N,
+            cells.len(),
             "a row has as many cells as the heading"
         );
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells);
     }
 
     /// The lines, each with its newline.
