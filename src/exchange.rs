@@ -151,22 +151,11 @@ async fn converse(
         .content(ContentBlock::Text(prompt.text.to_owned()))
         .build()
         .map_err(|error| client_fault(&error))?;
-    let stop = (!prompt.stop.is_empty()).then(|| prompt.stop.to_vec());
-    let inference = InferenceConfiguration::builder()
-        .set_max_tokens(
-            prompt
-                .max_tokens
-                .map(|tokens| i32::try_from(tokens).unwrap_or(i32::MAX)),
-        )
-        .set_temperature(prompt.temperature)
-        .set_top_p(prompt.top_p)
-        .set_stop_sequences(stop)
-        .build();
     let mut call = client
         .converse()
         .model_id(&endpoint.model_id)
         .messages(message)
-        .inference_config(inference);
+        .inference_config(inference(prompt));
     if let Some(system) = prompt.system {
         call = call.system(SystemContentBlock::Text(system.to_owned()));
     }
@@ -210,6 +199,17 @@ async fn converse(
         },
         request_id,
     })
+}
+
+fn inference(prompt: &wire::Prompt<'_>) -> InferenceConfiguration {
+    let stop = (!prompt.stop.is_empty()).then(|| prompt.stop.to_vec());
+    let max_tokens = prompt.max_tokens;
+    InferenceConfiguration::builder()
+        .set_max_tokens(max_tokens.map(|tokens| i32::try_from(tokens).unwrap_or(i32::MAX)))
+        .set_temperature(prompt.temperature)
+        .set_top_p(prompt.top_p)
+        .set_stop_sequences(stop)
+        .build()
 }
 
 /// The text blocks of an answer, joined without anything between them.
