@@ -30,6 +30,22 @@ const BROKEN: &[(&str, &[&str])] = &[
     ),
     ("input-too-long.toml", &["input-too-long:18"]),
     (
+        "limits.toml",
+        &[
+            "not-above-zero:15",
+            "no-window-left:20",
+            "out-of-range:22",
+            "not-above-zero:25",
+            "no-decrease:29",
+            "not-above-zero:30",
+            "above-whole:31",
+            "unknown-priority:35",
+            "missing-key:39",
+            "invalid-value:45",
+            "invalid-value:46",
+        ],
+    ),
+    (
         "many-at-once.toml",
         &[
             "invalid-value:4",

@@ -225,6 +225,43 @@ fn three_times_the_quota_without_a_limiter_exits_1() {
 }
 
 #[test]
+fn every_combination_has_a_row_and_nothing_is_written() {
+    let desk = Desk::new();
+    let scenario = desk.file("fitting.toml", FITTING);
+    let mut command = desk.command("sim", &scenario);
+    command.args(["--vary", "seed=1,2", "--vary", "run.duration=10s,20s"]);
+    let out = said(&mut command);
+    assert_eq!(out.code, Some(0), "{}", out.err);
+    let rows: Vec<Vec<&str>> = out
+        .out
+        .lines()
+        .map(|line| line.split_whitespace().take(2).collect())
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ["seed", "run.duration"],
+            ["1", "10s"],
+            ["1", "20s"],
+            ["2", "10s"],
+            ["2", "20s"]
+        ]
+    );
+    assert!(!desk.out().exists(), "a table is all that was asked for");
+    for (wrong, named) in [
+        ("seed", "KEY=A,B,C"),
+        ("seed=", "KEY=A,B,C"),
+        ("seed=1,,2", "KEY=A,B,C"),
+        ("run.duration=10s,soon", "soon"),
+    ] {
+        let out = said(desk.command("sim", &scenario).args(["--vary", wrong]));
+        assert_eq!(out.code, Some(2), "{wrong}: {}", out.err);
+        assert!(out.err.contains(named), "{wrong}: {}", out.err);
+        assert_eq!(out.out, "");
+    }
+}
+
+#[test]
 fn what_cannot_be_used_exits_2_and_is_named() {
     let desk = Desk::new();
     let scenario = desk.file("fitting.toml", FITTING);

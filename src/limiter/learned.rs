@@ -3,6 +3,8 @@
 //! Promises: old answers are forgotten. Each class keeps its last one to two thousand; memory is a
 //! few kilobytes a class; the same answers in the same order give the same quantiles.
 
+use std::collections::BTreeMap;
+
 use hdrhistogram::Histogram;
 
 use crate::units::{Share, Tokens};
@@ -18,7 +20,8 @@ const GENERATION: u64 = 1000;
 #[derive(Debug)]
 pub(super) struct Learned {
     quantile: f64,
-    classes: Vec<Class>,
+    /// By number; whoever numbers classes may leave gaps.
+    classes: BTreeMap<u16, Class>,
 }
 
 #[derive(Debug)]
@@ -34,22 +37,20 @@ impl Learned {
     pub fn new(quantile: Share) -> Self {
         Self {
             quantile: quantile.fraction(),
-            classes: Vec::new(),
+            classes: BTreeMap::new(),
         }
     }
 
     /// An answer of this class had so many output tokens.
     pub fn record(&mut self, class: u16, output: Tokens) {
-        let index = usize::from(class);
-        while self.classes.len() <= index {
-            self.classes.push(Class::new());
-        }
-        self.classes[index].record(output, self.quantile);
+        let quantile = self.quantile;
+        let class = self.classes.entry(class).or_insert_with(Class::new);
+        class.record(output, quantile);
     }
 
     /// The quantile of this class, to two digits and rounded up, once it is known.
     pub fn get(&self, class: u16) -> Option<Tokens> {
-        self.classes.get(usize::from(class))?.known
+        self.classes.get(&class)?.known
     }
 }
 

@@ -143,6 +143,181 @@ fn without_waiting_a_refusal_leaves_no_trace() {
     let _sent = permit(limiter.offer(Instant::from_secs(10), 1, ask(1)));
 }
 
+/// Offers so many requests of one class of priority, numbered from `first`.
+fn offer_all(limiter: &mut Limiter, first: u32, count: u32, tokens: u64, priority: u8) {
+    for ticket in first..first + count {
+        let asked = Ask {
+            priority,
+            ..ask(tokens)
+        };
+        let _queued = limiter.offer(Instant::ZERO, ticket, asked);
+    }
+}
+
+#[test]
+fn classes_of_priority_share_tokens_by_weight_and_starve_nobody() {
+    let mut limiter = Limiter::new(&LimiterSettings {
+        priorities: vec![1, 3],
+        quota_timeout: Duration::from_secs(100_000),
+        ..settings(None, Some(6000))
+    });
+    let _sent = permit(limiter.offer(Instant::ZERO, 9999, ask(1000)));
+    // The light class has small requests, the heavy one large ones: shares are of tokens.
+    offer_all(&mut limiter, 0, 1000, 50, 0);
+    offer_all(&mut limiter, 1000, 1000, 250, 1);
+    let order = turns(&mut limiter, Instant::from_secs(600));
+    let tokens = |light: bool| -> u64 {
+        let of = order.iter().filter(|(ticket, _)| (*ticket < 1000) == light);
+        of.map(|_| if light { 50 } else { 250 }).sum()
+    };
+    let (light, heavy) = (tokens(true), tokens(false));
+    let ratio = heavy as f64 / light as f64;
+    assert!((2.9..3.1).contains(&ratio), "{heavy} to {light}");
+    // Within a class: first come, first served.
+    for class in [0..1000, 1000..2000] {
+        let within = order.iter().filter(|(ticket, _)| class.contains(ticket));
+        assert!(within.map(|(ticket, _)| ticket).is_sorted());
+    }
+}
+
+#[test]
+fn what_nobody_waits_for_is_not_kept_for_them() {
+    let mut limiter = Limiter::new(&LimiterSettings {
+        priorities: vec![1, 100],
+        ..settings(None, Some(6000))
+    });
+    let _sent = permit(limiter.offer(Instant::ZERO, 9999, ask(1000)));
+    offer_all(&mut limiter, 0, 10, 100, 0);
+    // Alone in the queue, the light class has everything: 100 tokens a second.
+    let order = turns(&mut limiter, Instant::from_secs(10));
+    assert_eq!(order.len(), 10);
+    assert_eq!(order[9], (9, Instant::from_secs(10)));
+}
+
+#[test]
+fn a_place_that_is_given_up_lets_the_next_go() {
+    let mut limiter = Limiter::new(&settings(None, Some(6000)));
+    let _sent = permit(limiter.offer(Instant::ZERO, 0, ask(1000)));
+    let Admission::Queued(place) = limiter.offer(Instant::ZERO, 1, ask(1000)) else {
+        panic!("there is no room");
+    };
+    limiter.offer(Instant::ZERO, 2, ask(100));
+    assert!(limiter.cancel(place));
+    assert!(!limiter.cancel(place), "nobody gives a place up twice");
+    assert_eq!(
+        turns(&mut limiter, Instant::from_secs(5)),
+        [(2, Instant::from_secs(1))]
+    );
+    assert_eq!(limiter.counts().cancelled, 1);
+}
+
+/// What is set aside for a request that may write 1,000 tokens, after 50 answers of 10 to 500.
+fn held_after_learning(reservation: Reservation, burndown: u32) -> Tokens {
+    let mut limiter = Limiter::new(&LimiterSettings {
+        reservation,
+        ..LimiterSettings::new(
+            quota(None, Some(60_000_000)),
+            Counting::documented(burndown),
+        )
+    });
+    for answer in 1..=50 {
+        let permit = permit(limiter.offer(Instant::ZERO, 0, ask(1000)));
+        assert!(answer > 20 || permit.held().tokens == Tokens(1000));
+        limiter.end(Instant::ZERO, permit, answered(answer * 10));
+    }
+    let permit = permit(limiter.offer(Instant::ZERO, 0, ask(1000)));
+    assert_eq!(permit.reserved().tokens, Tokens(1000));
+    let held = permit.held().tokens;
+    limiter.end(Instant::ZERO, permit, End::Unsent);
+    held
+}
+
+#[test]
+fn reservations_are_as_their_strategy_says() {
+    let quantile = Share::percent(50);
+    let held = held_after_learning;
+    assert_eq!(held(Reservation::MaxTokens, 5), Tokens(1000));
+    // Half of the answers seen when it last looked, at 32, are up to 160 tokens, to two digits.
+    let expected = held(Reservation::Expected { quantile }, 1).0;
+    assert!((160..=162).contains(&expected), "{expected}");
+    let burnt = held(Reservation::Expected { quantile }, 5).0;
+    assert_eq!(burnt, expected * 5);
+    // The larger of both: here what is reserved, and with burndown 15 what it will cost.
+    assert_eq!(held(Reservation::Mirror { quantile }, 5), Tokens(1000));
+    assert_eq!(held(Reservation::Mirror { quantile }, 15).0, expected * 15);
+}
+
+#[test]
+fn what_never_fits_goes_into_debt_if_it_may() {
+    let mut limiter = Limiter::new(&LimiterSettings {
+        oversize: Oversize::Overdraw,
+        quota_timeout: Duration::from_secs(1000),
+        ..settings(None, Some(6000))
+    });
+    let first = permit(limiter.offer(Instant::ZERO, 0, ask(100)));
+    // It waits until nothing is used, 100 tokens later, and leaves 2,000 of debt.
+    limiter.offer(Instant::ZERO, 1, ask(3000));
+    limiter.offer(Instant::ZERO, 2, ask(100));
+    assert_eq!(
+        turns(&mut limiter, Instant::from_secs(100)),
+        [(1, Instant::from_secs(1)), (2, Instant::from_secs(22))]
+    );
+    limiter.end(Instant::from_secs(100), first, End::Unsent);
+}
+
+#[test]
+fn a_cut_limit_gives_way_and_comes_back_by_itself() {
+    let mut limiter = Limiter::new(&LimiterSettings {
+        reaction: Some(Reaction {
+            decrease: Share::percent(50),
+            increase: Share::percent(10),
+            interval: Duration::from_secs(1),
+            floor: Share::percent(20),
+        }),
+        ..settings(None, Some(6000))
+    });
+    let share_after = |limiter: &mut Limiter, at: Instant| {
+        let permit = permit(limiter.offer(at, 0, ask(1)));
+        limiter.end(at, permit, End::Throttled);
+        limiter.share()
+    };
+    let at = Instant::from_millis;
+    assert_eq!(share_after(&mut limiter, at(0)), Share::percent(50));
+    // The same overload does not cut twice.
+    assert_eq!(share_after(&mut limiter, at(500)), Share::percent(50));
+    // A second later it has regained a tenth, and loses half of that.
+    assert_eq!(share_after(&mut limiter, at(1000)), Share::percent(30));
+    assert_eq!(share_after(&mut limiter, at(2000)), Share::percent(20));
+    assert_eq!(share_after(&mut limiter, at(3000)), Share::percent(20));
+    limiter.remaining(at(10_900), Dimension::Tpm);
+    assert_eq!(limiter.share(), Share::percent(90));
+    limiter.remaining(at(11_000), Dimension::Tpm);
+    assert_eq!(limiter.share(), Share::percent(100));
+}
+
+#[test]
+fn a_request_that_waits_behind_a_cut_goes_when_it_has_recovered() {
+    let mut limiter = Limiter::new(&LimiterSettings {
+        reaction: Some(Reaction {
+            decrease: Share::percent(50),
+            ..Reaction::default()
+        }),
+        ..settings(None, Some(6000))
+    });
+    let first = permit(limiter.offer(Instant::ZERO, 0, ask(1)));
+    limiter.end(Instant::ZERO, first, End::Throttled);
+    // 900 tokens are more than half a bucket holds, and less than a whole one: they fit when the
+    // share is 90 % again, after eight steps of a second.
+    assert!(matches!(
+        limiter.offer(Instant::ZERO, 1, ask(900)),
+        Admission::Queued(_)
+    ));
+    let order = turns(&mut limiter, Instant::from_secs(29));
+    assert_eq!(order.len(), 1);
+    assert!(order[0].1 >= Instant::from_secs(8), "{order:?}");
+    assert!(order[0].1 <= Instant::from_secs(12), "{order:?}");
+}
+
 proptest! {
     /// Envelope: in every interval (t1, t2] what is admitted is at most capacity + rate * (t2 - t1).
     #[test]

@@ -256,7 +256,7 @@ fn priority(
         if limiter.priorities.is_empty() {
             return Some(0);
         }
-        let help = format!("`priority`, which is {}", listed(names()));
+        let help = format!("`priority`, one of {}", listed(names()));
         problems.missing("priority", Some(span), &help);
         return None;
     };
