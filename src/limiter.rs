@@ -49,6 +49,7 @@ pub struct Ask {
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is never given back keeps its reservation for ever"]
 pub struct Permit {
+    number: u64,
     start: Instant,
     held: Cost,
     reserved: Cost,
@@ -56,6 +57,12 @@ pub struct Permit {
 }
 
 impl Permit {
+    /// Which permit of its limiter it is, from 1, in the order in which calls were admitted.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
     /// What the limiter has set aside for the call.
     #[must_use]
     pub const fn held(&self) -> Cost {
@@ -322,6 +329,7 @@ impl Limiter {
     pub fn end(&mut self, now: Instant, permit: Permit, end: End) {
         self.advance(now);
         let Permit {
+            number: _,
             start,
             held,
             reserved,
@@ -460,6 +468,7 @@ impl Limiter {
         self.in_flight += 1;
         self.counts.admitted += 1;
         Permit {
+            number: self.counts.admitted,
             start: self.touched,
             held,
             reserved,

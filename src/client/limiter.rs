@@ -164,6 +164,12 @@ impl SharedLimiter {
 }
 
 impl SharedPermit {
+    /// Which permit of its limiter it is, from 1, in the order in which calls were admitted.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.permit.as_ref().map_or(0, Permit::number)
+    }
+
     /// Gives it back: the call has ended.
     pub fn end(mut self, end: End) {
         if let Some(permit) = self.permit.take() {
