@@ -45,7 +45,24 @@ pub struct Ask {
     pub priority: u8,
 }
 
-/// The right to send one call. It is not `Clone`, so it can be given back only once.
+/// The right to send one call. It is not `Clone`, so it can be given back only once:
+///
+/// ```
+/// # use bedload::limiter::{End, Limiter, Permit};
+/// # use bedload::time::Instant;
+/// fn once(limiter: &mut Limiter, now: Instant, permit: Permit) {
+///     limiter.end(now, permit, End::Throttled);
+/// }
+/// ```
+///
+/// ```compile_fail,E0382
+/// # use bedload::limiter::{End, Limiter, Permit};
+/// # use bedload::time::Instant;
+/// fn twice(limiter: &mut Limiter, now: Instant, permit: Permit) {
+///     limiter.end(now, permit, End::Throttled);
+///     limiter.end(now, permit, End::Throttled);
+/// }
+/// ```
 #[derive(Debug, PartialEq, Eq)]
 #[must_use = "a permit that is never given back keeps its reservation for ever"]
 pub struct Permit {
