@@ -7,15 +7,16 @@
 //!
 //! | who | asks for |
 //! |---|---|
-//! | client | [`request_body`], [`parse_response`], [`parse_usage`], [`headers`], [`error::classify`] |
-//! | server (the stub) | [`parse_request`], [`response_body`], [`converse`], [`headers`], [`error::for_failure`] |
+//! | client | [`request_body`], [`parse_response`], [`parse_usage`], [`stream::parse_chunk`], [`headers`], [`error::classify`] |
+//! | server (the stub) | [`parse_request`], [`response_body`], [`converse`], [`stream`], [`headers`], [`error::for_failure`] |
 //!
-//! Deliberately not: transport, signatures, event streams, or the client's side of `Converse`, which
+//! Deliberately not: transport, signatures, the frames of event streams, or the client's side of `Converse`, which
 //! the AWS SDK has. Images, tools and conversations are read as far as their text, never written.
 
 pub mod converse;
 pub mod error;
 pub mod headers;
+pub mod stream;
 
 mod chat;
 mod claude;

@@ -8,6 +8,8 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::interval_log::{
     IntervalLogIterator, IntervalLogWriterBuilder, LogEntry, LogIteratorError, Tag,
@@ -67,7 +69,9 @@ pub fn read_histograms(dir: &Path) -> Result<Vec<LoggedHistogram>, ResultsError>
         let encoded = logged.encoded_histogram();
         // The text is a slice of the log, so its place in the log is the distance between them.
         let offset = encoded.as_ptr() as usize - log.as_ptr() as usize;
-        let histogram = decode_base64(encoded)
+        let histogram = BASE64_STANDARD
+            .decode(encoded)
+            .ok()
             .and_then(|bytes| Deserializer::new().deserialize(&mut bytes.as_slice()).ok())
             .ok_or_else(|| malformed(offset, "the histogram cannot be decoded"))?;
         found.push(LoggedHistogram {
@@ -146,64 +150,4 @@ fn log_builder() -> IntervalLogWriterBuilder {
     let mut builder = IntervalLogWriterBuilder::new();
     builder.with_max_value_divisor(MILLISECOND);
     builder
-}
-
-/// The bytes of a standard, padded base64 text (RFC 4648, section 4); none if it is not one.
-fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    let digits = text.trim_end_matches('=').as_bytes();
-    let mut bytes = Vec::with_capacity(digits.len() * 3 / 4);
-    for group in digits.chunks(4) {
-        let mut bits = 0_u32;
-        for &digit in group {
-            bits = bits << 6 | u32::from(base64_digit(digit)?);
-        }
-        // A group of two digits carries one byte, of three digits two; one digit carries nothing.
-        let whole = match group.len() {
-            4 => 3,
-            3 => 2,
-            2 => 1,
-            _ => return None,
-        };
-        bits <<= 6 * (4 - group.len());
-        bytes.extend_from_slice(&bits.to_be_bytes()[1..=whole]);
-    }
-    Some(bytes)
-}
-
-fn base64_digit(digit: u8) -> Option<u8> {
-    match digit {
-        b'A'..=b'Z' => Some(digit - b'A'),
-        b'a'..=b'z' => Some(digit - b'a' + 26),
-        b'0'..=b'9' => Some(digit - b'0' + 52),
-        b'+' => Some(62),
-        b'/' => Some(63),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_is_that_of_the_rfc() {
-        // RFC 4648, section 10.
-        for (text, bytes) in [
-            ("", ""),
-            ("Zg==", "f"),
-            ("Zm8=", "fo"),
-            ("Zm9v", "foo"),
-            ("Zm9vYg==", "foob"),
-            ("Zm9vYmE=", "fooba"),
-            ("Zm9vYmFy", "foobar"),
-        ] {
-            assert_eq!(
-                decode_base64(text).as_deref(),
-                Some(bytes.as_bytes()),
-                "{text}"
-            );
-        }
-        assert_eq!(decode_base64("Zm9v!A=="), None);
-        assert_eq!(decode_base64("Zm9vY"), None);
-    }
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::schema::{Key, Kind, TEXTS, optional, required};
 use super::stop_words::COMPLETIONS;
+use super::stream::{Chunk, Part};
 use super::{Generated, Parsed, Prompt, first, to_bytes};
 use crate::units::{TokenUsage, Tokens};
 
@@ -164,6 +165,31 @@ impl Dialect {
             }),
         }
     }
+
+    /// What a message adds stands under `delta`, but for Mistral AI, who repeats `message`.
+    pub(super) fn chunks(&self, generated: &Generated<'_>, part: Part<'_>) -> Vec<Value> {
+        let (text, stop) = match part {
+            Part::Begin => ("", None),
+            Part::Text { text, .. } => (text, None),
+            Part::End { .. } => ("", Some(COMPLETIONS.write(generated.stop))),
+        };
+        let message = json!({"role": "assistant", "content": text});
+        vec![match self.envelope {
+            Envelope::Bare => json!({
+                "choices": [{"index": 0, "message": message, "stop_reason": stop}],
+            }),
+            Envelope::Counted => json!({
+                "id": generated.id,
+                "choices": [{"index": 0, "delta": message, "finish_reason": stop}],
+            }),
+            Envelope::Full => json!({
+                "id": generated.id,
+                "object": "chat.completion.chunk",
+                "model": generated.model,
+                "choices": [{"index": 0, "delta": message, "finish_reason": stop}],
+            }),
+        }]
+    }
 }
 
 #[derive(Deserialize)]
@@ -203,6 +229,44 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Resul
             ..TokenUsage::default()
         }),
         stop: COMPLETIONS.read(word.as_deref()),
+    })
+}
+
+/// Counts may come in a last chunk without a choice.
+#[derive(Deserialize)]
+struct StreamResponse {
+    choices: Vec<Piece>,
+    usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+struct Piece {
+    #[serde(alias = "message")]
+    delta: Option<Answer<String>>,
+    finish_reason: Option<String>,
+    stop_reason: Option<String>,
+}
+
+pub(super) fn parse_chunk(chunk: &[u8]) -> serde_json::Result<Chunk> {
+    let response: StreamResponse = serde_json::from_slice(chunk)?;
+    let piece = response.choices.into_iter().next();
+    let (message, word) = piece.map_or((None, None), |piece| {
+        (piece.delta, piece.finish_reason.or(piece.stop_reason))
+    });
+    Ok(Chunk {
+        text: message
+            .and_then(|message| message.content)
+            .unwrap_or_default(),
+        stop: word.map(|word| COMPLETIONS.read(Some(&word))),
+        input: response
+            .usage
+            .as_ref()
+            .map(|usage| Tokens(usage.prompt_tokens)),
+        output: response
+            .usage
+            .as_ref()
+            .map(|usage| Tokens(usage.completion_tokens)),
+        ..Chunk::default()
     })
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::schema::{Kind, TEXTS, optional, required};
 use super::stop_words::MESSAGES;
+use super::stream::{Chunk, Part};
 use super::{CLAUDE_MAX_TOKENS, Generated, Parsed, Prompt, to_bytes};
 use crate::units::{TokenUsage, Tokens};
 
@@ -136,6 +137,82 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Resul
             cache_write: Tokens(usage.cache_creation_input_tokens.unwrap_or(0)),
         }),
         stop: MESSAGES.read(response.stop_reason.as_deref()),
+    })
+}
+
+/// The message is announced with its input tokens, and counted in full before it stops.
+pub(super) fn chunks(generated: &Generated<'_>, part: Part<'_>) -> Vec<Value> {
+    match part {
+        Part::Begin => {
+            let mut message = response(generated);
+            message["content"] = json!([]);
+            message["stop_reason"] = Value::Null;
+            message["usage"]["output_tokens"] = json!(1);
+            vec![
+                json!({"type": "message_start", "message": message}),
+                json!({
+                    "type": "content_block_start",
+                    "index": 0,
+                    "content_block": {"type": "text", "text": ""},
+                }),
+            ]
+        }
+        Part::Text { text, .. } => vec![json!({
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "text_delta", "text": text},
+        })],
+        Part::End { .. } => vec![
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({
+                "type": "message_delta",
+                "delta": {
+                    "stop_reason": MESSAGES.write(generated.stop),
+                    "stop_sequence": null,
+                },
+                "usage": {"output_tokens": generated.usage.output},
+            }),
+            json!({"type": "message_stop"}),
+        ],
+    }
+}
+
+/// Any of the events: each has some of these members.
+#[derive(Deserialize)]
+struct Event {
+    message: Option<Started>,
+    delta: Option<Delta>,
+    usage: Option<Progress>,
+}
+
+#[derive(Deserialize)]
+struct Started {
+    usage: Option<Usage>,
+}
+
+#[derive(Deserialize)]
+struct Delta {
+    text: Option<String>,
+    stop_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Progress {
+    output_tokens: u64,
+}
+
+pub(super) fn parse_chunk(chunk: &[u8]) -> serde_json::Result<Chunk> {
+    let event: Event = serde_json::from_slice(chunk)?;
+    let started = event.message.and_then(|message| message.usage);
+    let (text, stop) = event
+        .delta
+        .map_or((None, None), |delta| (delta.text, delta.stop_reason));
+    Ok(Chunk {
+        text: text.unwrap_or_default(),
+        stop: stop.map(|word| MESSAGES.read(Some(&word))),
+        input: started.map(|usage| Tokens(usage.input_tokens)),
+        output: event.usage.map(|usage| Tokens(usage.output_tokens)),
+        ..Chunk::default()
     })
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::schema::{Kind, TEXTS, optional, required};
 use super::stop_words::COHERE;
+use super::stream::{Chunk, Part};
 use super::{Generated, Parsed, Prompt, first, to_bytes};
 
 pub(super) const REQUEST: Kind = Kind::Object(&[
@@ -77,6 +78,36 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Resul
         text: vec![generation.text],
         usage: None,
         stop: COHERE.read(generation.finish_reason.as_deref()),
+    })
+}
+
+pub(super) fn chunks(generated: &Generated<'_>, part: Part<'_>) -> Vec<Value> {
+    match part {
+        Part::Begin => Vec::new(),
+        Part::Text { text, .. } => {
+            vec![json!({"id": generated.id, "text": text, "is_finished": false})]
+        }
+        Part::End { .. } => vec![json!({
+            "id": generated.id,
+            "is_finished": true,
+            "finish_reason": COHERE.write(generated.stop),
+        })],
+    }
+}
+
+/// Command R's chunks have the same members, and others.
+#[derive(Deserialize)]
+struct Piece {
+    text: Option<String>,
+    finish_reason: Option<String>,
+}
+
+pub(super) fn parse_chunk(chunk: &[u8]) -> serde_json::Result<Chunk> {
+    let piece: Piece = serde_json::from_slice(chunk)?;
+    Ok(Chunk {
+        text: piece.text.unwrap_or_default(),
+        stop: piece.finish_reason.map(|word| COHERE.read(Some(&word))),
+        ..Chunk::default()
     })
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::schema::{Kind, TEXTS, optional, required};
 use super::stop_words::COHERE;
+use super::stream::Part;
 use super::{Generated, Parsed, Prompt, to_bytes};
 
 pub(super) const REQUEST: Kind = Kind::Object(&[
@@ -85,6 +86,29 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Resul
         stop: COHERE.read(response.finish_reason.as_deref()),
     })
 }
+
+pub(super) fn chunks(generated: &Generated<'_>, part: Part<'_>) -> Vec<Value> {
+    vec![match part {
+        Part::Begin => json!({
+            "event_type": "stream-start",
+            "generation_id": generated.id,
+            "is_finished": false,
+        }),
+        Part::Text { text, .. } => json!({
+            "event_type": "text-generation",
+            "text": text,
+            "is_finished": false,
+        }),
+        Part::End { .. } => json!({
+            "event_type": "stream-end",
+            "finish_reason": COHERE.write(generated.stop),
+            "is_finished": true,
+            "response": response(generated),
+        }),
+    }]
+}
+
+pub(super) use super::command::parse_chunk;
 
 #[cfg(test)]
 mod tests {

@@ -6,11 +6,12 @@
 //! members pass, as they do in AWS's rest-json protocol, so that newer SDKs are served too. How the
 //! service words a malformed `Converse` body is not public: the words of `InvokeModel` stand in.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::schema::{self, Kind, TEXTS, optional, required};
 use super::stop_words::MESSAGES;
 use super::{Generated, Incoming, to_bytes};
+use crate::units::{TokenUsage, Tokens};
 
 const REQUEST: Kind = Kind::Open(&[
     required(
@@ -40,36 +41,38 @@ pub fn parse_request(body: &[u8]) -> Result<Incoming, String> {
     schema::check(&REQUEST, body)
 }
 
-/// The body of a `Converse` response that took the service so many milliseconds. Cache counts are
-/// left out where there are none, as the service does; `totalTokens` includes them.
+/// The body of a `Converse` response that took the service so many milliseconds.
 #[must_use]
 pub fn response_body(generated: &Generated<'_>, latency_ms: u64) -> Vec<u8> {
-    let counts = &generated.usage;
+    to_bytes(&json!({
+        "metrics": {"latencyMs": latency_ms},
+        "output": {"message": {"content": [{"text": generated.text}], "role": "assistant"}},
+        "stopReason": MESSAGES.write(generated.stop),
+        "usage": usage(&generated.usage),
+    }))
+}
+
+/// Token counts. Those of the cache are left out where there are none, as the service does;
+/// `totalTokens` includes them.
+pub(super) fn usage(counts: &TokenUsage) -> Value {
     let cached = counts.cache_read + counts.cache_write;
     let mut usage = json!({
         "inputTokens": counts.input,
         "outputTokens": counts.output,
         "totalTokens": counts.input + counts.output + cached,
     });
-    if cached.0 > 0 {
+    if cached > Tokens::ZERO {
         usage["cacheReadInputTokens"] = json!(counts.cache_read);
         usage["cacheWriteInputTokens"] = json!(counts.cache_write);
     }
-    to_bytes(&json!({
-        "metrics": {"latencyMs": latency_ms},
-        "output": {"message": {"content": [{"text": generated.text}], "role": "assistant"}},
-        "stopReason": MESSAGES.write(generated.stop),
-        "usage": usage,
-    }))
+    usage
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::Value;
 
     use super::*;
-    use crate::units::Tokens;
     use crate::wire::tests::generated;
 
     #[test]

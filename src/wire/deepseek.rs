@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::schema::{Kind, TEXTS, optional, required};
 use super::stop_words::COMPLETIONS;
+use super::stream::{Chunk, Part};
 use super::{Generated, Parsed, Prompt, first, to_bytes};
 
 pub(super) const REQUEST: Kind = Kind::Object(&[
@@ -73,6 +74,27 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Resul
         text: vec![completion.text],
         usage: None,
         stop: COMPLETIONS.read(completion.stop_reason.as_deref()),
+    })
+}
+
+pub(super) fn chunks(generated: &Generated<'_>, part: Part<'_>) -> Vec<Value> {
+    let (text, stop) = match part {
+        Part::Begin => return Vec::new(),
+        Part::Text { text, .. } => (text, None),
+        Part::End { .. } => ("", Some(COMPLETIONS.write(generated.stop))),
+    };
+    vec![json!({"choices": [{"text": text, "stop_reason": stop}]})]
+}
+
+pub(super) fn parse_chunk(chunk: &[u8]) -> serde_json::Result<Chunk> {
+    let chunk: Response<String> = serde_json::from_slice(chunk)?;
+    let completion = first(chunk.choices, "choices")?;
+    Ok(Chunk {
+        text: completion.text,
+        stop: completion
+            .stop_reason
+            .map(|word| COMPLETIONS.read(Some(&word))),
+        ..Chunk::default()
     })
 }
 

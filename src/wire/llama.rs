@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::schema::{Kind, TEXTS, optional, required};
 use super::stop_words::COMPLETIONS;
+use super::stream::{Chunk, Part};
 use super::{Generated, Parsed, Prompt, to_bytes};
 use crate::units::{TokenUsage, Tokens};
 
@@ -83,6 +84,36 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Resul
             ..TokenUsage::default()
         }),
         stop: COMPLETIONS.read(response.stop_reason.as_deref()),
+    })
+}
+
+/// The first piece counts the prompt, every piece what has been generated.
+pub(super) fn chunks(generated: &Generated<'_>, part: Part<'_>) -> Vec<Value> {
+    match part {
+        Part::Begin => Vec::new(),
+        Part::Text { index, text } => vec![json!({
+            "generation": text,
+            "prompt_token_count": (index == 0).then_some(generated.usage.input),
+            "generation_token_count": index + 1,
+            "stop_reason": null,
+        })],
+        Part::End { .. } => vec![json!({
+            "generation": "",
+            "prompt_token_count": null,
+            "generation_token_count": generated.usage.output,
+            "stop_reason": COMPLETIONS.write(generated.stop),
+        })],
+    }
+}
+
+pub(super) fn parse_chunk(chunk: &[u8]) -> serde_json::Result<Chunk> {
+    let chunk: Response<String> = serde_json::from_slice(chunk)?;
+    Ok(Chunk {
+        text: chunk.generation,
+        stop: chunk.stop_reason.map(|word| COMPLETIONS.read(Some(&word))),
+        input: chunk.prompt_token_count.map(Tokens),
+        output: chunk.generation_token_count.map(Tokens),
+        ..Chunk::default()
     })
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::schema::{Kind, TEXTS, optional, required};
 use super::stop_words::MESSAGES;
+use super::stream::{Chunk, Part};
 use super::{Generated, Parsed, Prompt, to_bytes};
 use crate::units::{TokenUsage, Tokens};
 
@@ -86,17 +87,20 @@ pub(super) fn request(prompt: &Prompt<'_>) -> Vec<u8> {
 }
 
 pub(super) fn response(generated: &Generated<'_>) -> Value {
-    let usage = &generated.usage;
     json!({
         "output": {"message": {"role": "assistant", "content": [{"text": generated.text}]}},
         "stopReason": MESSAGES.write(generated.stop),
-        "usage": {
-            "inputTokens": usage.input,
-            "outputTokens": usage.output,
-            "totalTokens": usage.input + usage.output + usage.cache_read + usage.cache_write,
-            "cacheReadInputTokenCount": usage.cache_read,
-            "cacheWriteInputTokenCount": usage.cache_write,
-        },
+        "usage": counts(&generated.usage),
+    })
+}
+
+fn counts(usage: &TokenUsage) -> Value {
+    json!({
+        "inputTokens": usage.input,
+        "outputTokens": usage.output,
+        "totalTokens": usage.input + usage.output + usage.cache_read + usage.cache_write,
+        "cacheReadInputTokenCount": usage.cache_read,
+        "cacheWriteInputTokenCount": usage.cache_write,
     })
 }
 
@@ -145,6 +149,65 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Resul
             cache_write: Tokens(usage.cache_write_input_token_count.unwrap_or(0)),
         }),
         stop: MESSAGES.read(response.stop_reason.as_deref()),
+    })
+}
+
+/// Every piece of text is a content block of its own.
+pub(super) fn chunks(generated: &Generated<'_>, part: Part<'_>) -> Vec<Value> {
+    match part {
+        Part::Begin => vec![json!({"messageStart": {"role": "assistant"}})],
+        Part::Text { index, text } => vec![
+            json!({"contentBlockDelta": {"contentBlockIndex": index, "delta": {"text": text}}}),
+            json!({"contentBlockStop": {"contentBlockIndex": index}}),
+        ],
+        Part::End { .. } => vec![
+            json!({"messageStop": {"stopReason": MESSAGES.write(generated.stop)}}),
+            json!({"metadata": {
+                "usage": counts(&generated.usage),
+                "metrics": {},
+                "trace": {},
+            }}),
+        ],
+    }
+}
+
+/// Any of the events: each has one of these members, or none.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Event {
+    content_block_delta: Option<BlockDelta>,
+    message_stop: Option<Stop>,
+    metadata: Option<Metadata>,
+}
+
+#[derive(Deserialize)]
+struct BlockDelta {
+    delta: Block<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stop {
+    stop_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    usage: Option<Usage>,
+}
+
+pub(super) fn parse_chunk(chunk: &[u8]) -> serde_json::Result<Chunk> {
+    let event: Event = serde_json::from_slice(chunk)?;
+    let text = event.content_block_delta.and_then(|block| block.delta.text);
+    let usage = event.metadata.and_then(|metadata| metadata.usage);
+    Ok(Chunk {
+        text: text.unwrap_or_default(),
+        stop: event
+            .message_stop
+            .map(|stop| MESSAGES.read(stop.stop_reason.as_deref())),
+        input: usage.as_ref().map(|usage| Tokens(usage.input_tokens)),
+        output: usage.as_ref().map(|usage| Tokens(usage.output_tokens)),
+        ..Chunk::default()
     })
 }
 

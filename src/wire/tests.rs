@@ -199,12 +199,12 @@ fn cache_counts_go_where_the_body_has_a_place_for_them() {
     }
 }
 
-fn any_family() -> impl Strategy<Value = Family> {
+pub(super) fn any_family() -> impl Strategy<Value = Family> {
     prop::sample::select(FAMILIES.as_slice())
 }
 
 /// Stop reasons that every family can tell apart.
-fn any_stop() -> impl Strategy<Value = StopReason> {
+pub(super) fn any_stop() -> impl Strategy<Value = StopReason> {
     prop::sample::select(
         [
             StopReason::EndTurn,
@@ -216,7 +216,7 @@ fn any_stop() -> impl Strategy<Value = StopReason> {
 }
 
 /// Counts whose totals no body has to saturate.
-fn any_usage() -> impl Strategy<Value = TokenUsage> {
+pub(super) fn any_usage() -> impl Strategy<Value = TokenUsage> {
     (0..u64::MAX / 4, 0..u64::MAX / 4).prop_map(|(input, output)| TokenUsage {
         input: Tokens(input),
         output: Tokens(output),

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::schema::{Kind, TEXTS, optional, required};
 use super::stop_words::StopWords;
+use super::stream::{Chunk, Part};
 use super::{Generated, Parsed, Prompt, first, to_bytes};
 use crate::units::{TokenUsage, Tokens};
 
@@ -100,6 +101,46 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> serde_json::Resul
             ..TokenUsage::default()
         }),
         stop: WORDS.read(completion.completion_reason.as_deref()),
+    })
+}
+
+/// Counts come with the last piece.
+pub(super) fn chunks(generated: &Generated<'_>, part: Part<'_>) -> Vec<Value> {
+    let (text, usage, stop) = match part {
+        Part::Begin => return Vec::new(),
+        Part::Text { text, .. } => (text, None, None),
+        Part::End { .. } => (
+            "",
+            Some(&generated.usage),
+            Some(WORDS.write(generated.stop)),
+        ),
+    };
+    vec![json!({
+        "outputText": text,
+        "index": 0,
+        "totalOutputTextTokenCount": usage.map(|usage| usage.output),
+        "completionReason": stop,
+        "inputTextTokenCount": usage.map(|usage| usage.input),
+    })]
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Piece {
+    output_text: String,
+    total_output_text_token_count: Option<u64>,
+    completion_reason: Option<String>,
+    input_text_token_count: Option<u64>,
+}
+
+pub(super) fn parse_chunk(chunk: &[u8]) -> serde_json::Result<Chunk> {
+    let piece: Piece = serde_json::from_slice(chunk)?;
+    Ok(Chunk {
+        text: piece.output_text,
+        stop: piece.completion_reason.map(|word| WORDS.read(Some(&word))),
+        input: piece.input_text_token_count.map(Tokens),
+        output: piece.total_output_text_token_count.map(Tokens),
+        ..Chunk::default()
     })
 }
 
