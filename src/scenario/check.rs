@@ -17,6 +17,7 @@ mod prompts;
 mod reserve;
 mod service;
 mod settings;
+mod surroundings;
 
 use std::path::Path;
 
@@ -75,7 +76,7 @@ fn scenario(
         target: &target,
     };
     let models = models::models(models, &limits, problems);
-    let around = prompts::Surroundings {
+    let around = surroundings::Surroundings {
         models: &models,
         limiter: limiter.as_ref(),
         service: (!matches!(target, TargetSettings::Bedrock { .. })).then_some(&service.settings),

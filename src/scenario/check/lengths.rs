@@ -7,7 +7,7 @@ use super::super::problems::Problems;
 use super::super::raw::RawPrompt;
 use super::super::value::Placed;
 use super::distribution::{distribution, range};
-use super::prompts::Surroundings;
+use super::surroundings::Surroundings;
 use crate::distribution::Distribution;
 use crate::text::estimate_tokens;
 use crate::units::Tokens;

@@ -11,12 +11,10 @@ use super::super::value::{Placed, shortened};
 use super::super::{Prompt, ScenarioModel};
 use super::distribution::distribution;
 use super::lengths::lengths;
-use super::limiter::Limiter;
-use super::models::Candidate;
 use super::reserve::{fits, reserve};
+use super::surroundings::Surroundings;
 use crate::distribution::Distribution;
 use crate::outcome::ModelIndex;
-use crate::service::ServiceSettings;
 use crate::units::Tokens;
 
 /// More classes than this are a generated file gone wrong, and would not fit a class's index.
@@ -24,20 +22,6 @@ const MOST_PROMPTS: usize = 1_000;
 
 /// Output tokens of an answer where the scenario does not say.
 const USUAL_OUTPUT: u64 = 200;
-
-/// What stands around the prompts.
-pub(super) struct Surroundings<'a> {
-    /// The models, in order of their names.
-    pub models: &'a [Candidate],
-    /// The client's limiter.
-    pub limiter: Option<&'a Limiter>,
-    /// The stub's or the simulator's own settings, unless requests go to Bedrock itself.
-    pub service: Option<&'a ServiceSettings>,
-    /// Whether lengths may come from a trace.
-    pub recorded: bool,
-    /// The shortest and the longest input of the trace, where it could be read.
-    pub trace_input: Option<(u64, u64)>,
-}
 
 /// Reads all prompts.
 pub(super) fn prompts(

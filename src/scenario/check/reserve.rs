@@ -8,7 +8,7 @@ use super::super::value::Placed;
 use super::super::{Api, ScenarioModel};
 use super::fit::{self, Container, Owner, Reservation};
 use super::lengths::Lengths;
-use super::prompts::Surroundings;
+use super::surroundings::Surroundings;
 use crate::distribution::Distribution;
 use crate::limiter::Oversize;
 use crate::quota::Demand;
