@@ -3,6 +3,8 @@
 //! Promises: instants never go back, whatever happens to the wall clock; the wall clock is read once,
 //! at the start, for provenance and to know where the clock minutes begin.
 
+pub(crate) mod timer;
+
 use std::time::Duration;
 
 use jiff::Timestamp;

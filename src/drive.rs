@@ -5,8 +5,6 @@ pub mod simulated;
 
 #[cfg(feature = "real")]
 pub mod real;
-#[cfg(feature = "real")]
-mod timer;
 
 use std::time::Duration;
 

@@ -53,24 +53,25 @@ output_tokens = 100
     )
 }
 
-/// Both runs of a scenario: in virtual time, and on the stub.
-fn both(scenario: &str) -> [Group; 2] {
+/// Both runs of a scenario: in virtual time, and on the stub that `server` serves.
+fn both(scenario: &str, server: &str) -> [Group; 2] {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("agreement.toml");
     std::fs::write(&file, scenario).expect("writable");
-    ["sim", "run"].map(|command| measure(command, &file, &folder.path().join(command)))
+    let measure = |command: &[&str]| measure(command, &file, &folder.path().join(command[0]));
+    [&["sim"][..], &["run", "--stub-server", server]].map(measure)
 }
 
-fn measure(command: &str, scenario: &Path, out: &Path) -> Group {
+fn measure(command: &[&str], scenario: &Path, out: &Path) -> Group {
     let output = Command::new(env!("CARGO_BIN_EXE_bedload"))
-        .arg(command)
+        .args(command)
         .arg(scenario)
         .arg("--out")
         .arg(out)
         .output()
         .expect("the program starts");
     let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{command}: {said}");
+    assert_eq!(output.status.code(), Some(0), "{command:?}: {said}");
     let run = Run::open(&out.join("agreement")).expect("a run");
     run.file.measured.expect("a run that has ended").total
 }
@@ -88,16 +89,16 @@ fn near(what: &str, [sim, stub]: [f64; 2], tolerance: f64) {
     assert!((sim - stub).abs() <= tolerance, "{what}");
 }
 
-fn refusals_agree(api: &str, rpm: u64, tpm: u64) {
+fn refusals_agree(server: &str, api: &str, rpm: u64, tpm: u64) {
     // A hundredth of a minute's quota at the start: throttling begins in the first second.
     let service = "[service]\nfirst_token = \"100ms\"\noutput_rate = \"1000/s\"\n\
                    quota_initial_fill = \"1%\"\n";
-    let runs = both(&scenario(api, rpm, tpm, service));
+    let runs = both(&scenario(api, rpm, tpm, service), server);
     let tolerance = tolerance([
         runs[1].limiter_wait.max_ns, // without a limiter, due → admitted is lateness
         runs[1].dispatch_lag.max_ns,
     ]);
-    eprintln!("{api}, {rpm} requests and {tpm} tokens a minute:");
+    eprintln!("{server}, {api}, {rpm} requests and {tpm} tokens a minute:");
     for run in &runs {
         let attempts = &run.attempts;
         assert_eq!(attempts.sent, DUE * SECONDS);
@@ -142,24 +143,33 @@ fn refusals_agree(api: &str, rpm: u64, tpm: u64) {
 
 #[test]
 fn tokens_are_refused_alike_through_converse() {
-    refusals_agree("converse", 100_000, FIT * 60 * TOKENS);
+    refusals_agree("wiremock", "converse", 100_000, FIT * 60 * TOKENS);
 }
 
 #[test]
 fn tokens_are_refused_alike_through_invoke_model() {
-    refusals_agree("invoke-model", 100_000, FIT * 60 * TOKENS);
+    refusals_agree("wiremock", "invoke-model", 100_000, FIT * 60 * TOKENS);
 }
 
 #[test]
 fn requests_are_refused_alike() {
-    refusals_agree("converse", FIT * 60, 10_000_000);
+    refusals_agree("wiremock", "converse", FIT * 60, 10_000_000);
+}
+
+#[test]
+fn the_server_on_hyper_agrees_too() {
+    refusals_agree("hyper", "converse", 100_000, FIT * 60 * TOKENS);
+    refusals_agree("hyper", "invoke-model", FIT * 60, 10_000_000);
 }
 
 #[test]
 fn a_limiter_is_never_refused_and_completes_as_many() {
     let limiter = "[limiter]\nburst = \"1s\"\nquota_timeout = \"1s\"\n\
                    [service]\nfirst_token = \"100ms\"\noutput_rate = \"1000/s\"\n";
-    let runs = both(&scenario("converse", 100_000, FIT * 60 * TOKENS, limiter));
+    let runs = both(
+        &scenario("converse", 100_000, FIT * 60 * TOKENS, limiter),
+        "wiremock",
+    );
     for run in &runs {
         assert_eq!(run.attempts.throttled.total(), 0);
         assert_eq!(run.counts.intended, DUE * SECONDS);

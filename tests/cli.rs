@@ -285,6 +285,10 @@ fn what_cannot_be_used_exits_2_and_is_named() {
             "--seed",
         ),
         (&["run", scenario, "--target", "mars"], "mars"),
+        (
+            &["run", scenario, "--target", "sim", "--stub-server", "hyper"],
+            "--target stub",
+        ),
         (&["report", folder], folder),
         (&["dance"], "dance"),
         (&[], "Usage"),

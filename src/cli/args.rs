@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bedload::target::stub::StubServer;
 use clap::{Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -113,6 +114,9 @@ pub struct Run {
     /// Where requests go, whatever the scenario says
     #[arg(long, value_enum)]
     pub target: Option<TargetName>,
+    /// What serves the stub's answers
+    #[arg(long, value_enum)]
+    pub stub_server: Option<StubServerName>,
     /// Spend up to the worst case that is printed, without a budget in the scenario
     #[arg(long)]
     pub yes: bool,
@@ -187,6 +191,24 @@ pub enum TargetName {
     Bedrock,
     /// The simulator, in virtual time
     Sim,
+}
+
+/// A server of the stub, by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StubServerName {
+    /// wiremock, the default
+    Wiremock,
+    /// hyper: for thousands of calls under way
+    Hyper,
+}
+
+impl From<StubServerName> for StubServer {
+    fn from(name: StubServerName) -> Self {
+        match name {
+            StubServerName::Wiremock => Self::Wiremock,
+            StubServerName::Hyper => Self::Hyper,
+        }
+    }
 }
 
 /// How findings are printed.

@@ -15,7 +15,7 @@ use bedload::results::{
 use bedload::scenario::{Scenario, ScenarioModel, TargetSettings};
 use bedload::target::Target as SendsCalls;
 use bedload::target::bedrock::{BedrockTarget, Calls};
-use bedload::target::stub::StubTarget;
+use bedload::target::stub::{StubServer, StubTarget};
 use bedload::time::nanos;
 
 use super::args::{OutArgs, Run as RunArgs, Sim as SimArgs};
@@ -30,12 +30,17 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
     let Some(scenario) = overrides::load(&args.scenario, args.target)? else {
         return Ok(Exit::BadInput);
     };
+    if args.stub_server.is_some() && scenario.target != TargetSettings::Stub {
+        let help = "`--stub-server` is for runs on the stub: add `--target stub`, or leave it out";
+        return Err(BadInput(help.to_owned()).into());
+    }
+    let server = args.stub_server.map(StubServer::from).unwrap_or_default();
     match &scenario.target {
         TargetSettings::Sim => simulate(&scenario, &args.out),
-        TargetSettings::Stub => on_the_clock(&scenario, &args.out, Target::Stub),
+        TargetSettings::Stub => on_the_clock(&scenario, &args.out, Target::Stub, server),
         TargetSettings::Bedrock { .. } => {
             may_spend(&scenario, args.yes)?;
-            on_the_clock(&scenario, &args.out, Target::Bedrock)
+            on_the_clock(&scenario, &args.out, Target::Bedrock, server)
         }
     }
 }
@@ -65,7 +70,12 @@ fn simulate(scenario: &Scenario, out: &OutArgs) -> anyhow::Result<Exit> {
     conclude(&watcher.finish(now, scenario, engine.stopped(), None)?)
 }
 
-fn on_the_clock(scenario: &Scenario, out: &OutArgs, target: Target) -> anyhow::Result<Exit> {
+fn on_the_clock(
+    scenario: &Scenario,
+    out: &OutArgs,
+    target: Target,
+    server: StubServer,
+) -> anyhow::Result<Exit> {
     let signals = Signals::listen()?;
     raise_open_files();
     // One thread: it costs the least CPU per request, and `dispatch_lag` says when it is too slow.
@@ -95,7 +105,7 @@ fn on_the_clock(scenario: &Scenario, out: &OutArgs, target: Target) -> anyhow::R
             }
             _ => {
                 let clock = Clock::start();
-                let sender = StubTarget::start(scenario, clock)
+                let sender = StubTarget::start_on(server, scenario, clock)
                     .await
                     .context("cannot start the stub on the loopback interface")?;
                 watch(scenario, out, target, &sender, clock, signals).await

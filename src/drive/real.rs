@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::timer::Timer;
 use super::{Observer, Wish};
 use crate::clock::Clock;
+use crate::clock::timer::Timer;
 use crate::engine::Engine;
 use crate::outcome::{AttemptId, AttemptOutcome};
 use crate::target::Target;

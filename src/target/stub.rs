@@ -1,4 +1,5 @@
-//! The stub: a local look-alike of `bedrock-runtime` on wiremock, reached through the real SDK.
+//! The stub: a local look-alike of `bedrock-runtime`, reached through the real SDK. It has two faces:
+//! wiremock, and a server on hyper for more calls under way than wiremock can hold.
 //!
 //! Promises: it counts quota as the simulator does, because both ask the same `service`; it speaks
 //! Bedrock's wire format, words and headers; it listens on loopback only, and its memory is bounded.
@@ -10,6 +11,8 @@
 //! Deliberately not: a stub that streams or that fails half-way; wiremock sends a body whole.
 
 mod answer;
+mod pacer;
+mod server;
 
 use std::future::Future;
 use std::net::TcpListener;
@@ -24,6 +27,7 @@ use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
 use self::answer::Answers;
+use self::server::Server;
 use super::Target;
 use super::bedrock::{BedrockTarget, Calls};
 use crate::clock::Clock;
@@ -36,6 +40,9 @@ const KEPT_BYTES_MAX: usize = 32 << 20;
 
 /// What wiremock keeps of a request besides its body, in bytes.
 const KEPT_BYTES_PER_REQUEST: usize = 6 << 10;
+
+/// Any free port of the loopback interface.
+const ANY_PORT: &str = "127.0.0.1:0";
 
 /// The embedded stub as a target.
 #[derive(Clone, Debug)]
@@ -54,13 +61,30 @@ struct Shared {
     has_network: bool,
 }
 
-/// One mock server and the client that reaches it.
+/// What serves the stub's answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StubServer {
+    /// wiremock: one lock and one delay per answer, which is enough for most runs.
+    #[default]
+    Wiremock,
+    /// hyper, for thousands of calls under way.
+    Hyper,
+}
+
+/// One server and the client that reaches it. It stops serving when the last call lets go of it.
 #[derive(Debug)]
 struct Face {
     bedrock: BedrockTarget,
-    kept_bytes: Arc<AtomicUsize>,
-    /// Stops serving when the last call lets go of it.
-    _server: MockServer,
+    serves: Serves,
+}
+
+#[derive(Debug)]
+enum Serves {
+    Wiremock {
+        server: MockServer,
+        kept_bytes: Arc<AtomicUsize>,
+    },
+    Hyper(Server),
 }
 
 impl StubTarget {
@@ -69,9 +93,24 @@ impl StubTarget {
     /// # Errors
     /// If there is no free port.
     pub async fn start(scenario: &Scenario, clock: Clock) -> std::io::Result<Self> {
+        Self::start_on(StubServer::default(), scenario, clock).await
+    }
+
+    /// [`Self::start`], with a choice of what serves it.
+    ///
+    /// # Errors
+    /// If there is no free port, or the system gives no thread.
+    pub async fn start_on(
+        server: StubServer,
+        scenario: &Scenario,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
         let answers = Arc::new(Answers::new(scenario, clock));
         let calls = Arc::new(Calls::new(scenario, clock, true));
-        let face = Face::start(&answers, &calls).await?;
+        let face = match server {
+            StubServer::Wiremock => Face::wiremock(&answers, &calls).await?,
+            StubServer::Hyper => Face::hyper(&answers, &calls)?,
+        };
         Ok(Self {
             shared: Arc::new(Shared {
                 answers,
@@ -87,7 +126,7 @@ impl StubTarget {
     /// The address of the server that takes calls at present.
     #[must_use]
     pub fn address(&self) -> String {
-        self.face()._server.uri()
+        self.face().serves.uri()
     }
 
     /// An SDK configuration for anybody's client that can reach nothing but this stub. Such calls do
@@ -111,7 +150,7 @@ impl StubTarget {
     /// Puts a fresh server in the place of one that has kept too much.
     async fn renew(shared: Arc<Shared>) {
         // Without a port for a new server the old one goes on: memory grows, but nothing is lost.
-        if let Ok(fresh) = Face::start(&shared.answers, &shared.calls).await {
+        if let Ok(fresh) = Face::wiremock(&shared.answers, &shared.calls).await {
             let mut current = shared
                 .current
                 .lock()
@@ -127,7 +166,7 @@ impl Target for StubTarget {
         let face = self.face();
         let shared = Arc::clone(&self.shared);
         async move {
-            if face.kept_bytes.load(Ordering::Relaxed) > KEPT_BYTES_MAX
+            if face.serves.kept_bytes() > KEPT_BYTES_MAX
                 && !shared.renewing.swap(true, Ordering::AcqRel)
             {
                 tokio::spawn(Self::renew(Arc::clone(&shared)));
@@ -149,14 +188,39 @@ impl Target for StubTarget {
     }
 }
 
+impl Serves {
+    fn uri(&self) -> String {
+        match self {
+            Self::Wiremock { server, .. } => server.uri(),
+            Self::Hyper(server) => server.uri(),
+        }
+    }
+
+    /// What it keeps of the requests that it has answered.
+    fn kept_bytes(&self) -> usize {
+        match self {
+            Self::Wiremock { kept_bytes, .. } => kept_bytes.load(Ordering::Relaxed),
+            Self::Hyper(_) => 0,
+        }
+    }
+}
+
 impl Face {
-    async fn start(answers: &Arc<Answers>, calls: &Arc<Calls>) -> std::io::Result<Self> {
+    fn hyper(answers: &Arc<Answers>, calls: &Arc<Calls>) -> std::io::Result<Self> {
+        let server = Server::start(TcpListener::bind(ANY_PORT)?, Arc::clone(answers))?;
+        Ok(Self {
+            bedrock: BedrockTarget::new(sdk_client(&config(server.uri())), Arc::clone(calls)),
+            serves: Serves::Hyper(server),
+        })
+    }
+
+    async fn wiremock(answers: &Arc<Answers>, calls: &Arc<Calls>) -> std::io::Result<Self> {
         let kept_bytes = Arc::new(AtomicUsize::new(0));
         let responder = Responder {
             answers: Arc::clone(answers),
             kept_bytes: Arc::clone(&kept_bytes),
         };
-        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let listener = TcpListener::bind(ANY_PORT)?;
         let server = MockServer::builder()
             .listener(listener)
             .disable_request_recording()
@@ -169,8 +233,7 @@ impl Face {
         let bedrock = BedrockTarget::new(sdk_client(&config(server.uri())), Arc::clone(calls));
         Ok(Self {
             bedrock,
-            kept_bytes,
-            _server: server,
+            serves: Serves::Wiremock { server, kept_bytes },
         })
     }
 }

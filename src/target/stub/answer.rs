@@ -108,6 +108,11 @@ impl Answers {
         }
     }
 
+    /// The clock by which answers are due.
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// How long this attempt is under way, and its answer back.
     pub fn network(&self, id: AttemptId) -> (Duration, Duration) {
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,9 +8,9 @@ use crate::clock::Clock;
 use crate::time::Instant;
 
 #[cfg(target_os = "linux")]
-pub(super) use self::linux::Timer;
+pub(crate) use self::linux::Timer;
 #[cfg(not(target_os = "linux"))]
-pub(super) use self::portable::Timer;
+pub(crate) use self::portable::Timer;
 
 #[cfg(target_os = "linux")]
 mod linux {
