@@ -8,12 +8,13 @@
 //! | who | asks for |
 //! |---|---|
 //! | client | [`request_body`], [`parse_response`], [`parse_usage`], [`stream::parse_chunk`], [`headers`], [`error::classify`] |
-//! | server (the stub) | [`parse_request`], [`response_body`], [`converse`], [`stream`], [`headers`], [`error::for_failure`] |
+//! | server (the stub) | [`parse_request`], [`response_body`], [`converse`], [`count_tokens`], [`stream`], [`headers`], [`error::for_failure`] |
 //!
 //! Deliberately not: transport, signatures, the frames of event streams, or the client's side of `Converse`, which
 //! the AWS SDK has. Images, tools and conversations are read as far as their text, never written.
 
 pub mod converse;
+pub mod count_tokens;
 pub mod error;
 pub mod headers;
 pub mod stream;

@@ -13,13 +13,13 @@ use crate::drive;
 use crate::exchange::CallHeader;
 use crate::outcome::{AttemptId, Failure, ModelIndex};
 use crate::rng::{Seed, Stream};
-use crate::scenario::Scenario;
+use crate::scenario::{Api, Scenario};
 use crate::service::{Call, Reply, Service};
 use crate::text::{estimate_tokens, made_up};
 use crate::time::Instant;
 use crate::units::Tokens;
 use crate::wire::error::{self, ServiceError};
-use crate::wire::{self, Generated, Incoming, converse, headers};
+use crate::wire::{self, Generated, Incoming, converse, count_tokens, headers};
 
 /// The content type of every answer.
 pub const CONTENT_TYPE: &str = "application/json";
@@ -62,16 +62,18 @@ struct Served {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
-    InvokeModel,
-    Converse,
+    /// An answer.
+    Generate(Api),
+    /// How long the input of a request would be.
+    CountTokens,
 }
 
 impl Served {
     /// What the request allows, or what Bedrock takes where the request does not say.
-    fn max_tokens(&self, operation: Operation, incoming: Incoming) -> Tokens {
-        let default = match operation {
-            Operation::InvokeModel => self.family.default_max_tokens(),
-            Operation::Converse => None,
+    fn max_tokens(&self, api: Api, incoming: Incoming) -> Tokens {
+        let default = match api {
+            Api::InvokeModel => self.family.default_max_tokens(),
+            Api::Converse => None,
         };
         incoming
             .max_tokens
@@ -134,12 +136,16 @@ impl Answers {
             return self.refuse(ServiceError::validation(words));
         };
         let incoming = match operation {
-            Operation::InvokeModel => wire::parse_request(served.family, body),
-            Operation::Converse => converse::parse_request(body),
+            Operation::Generate(Api::InvokeModel) => wire::parse_request(served.family, body),
+            Operation::Generate(Api::Converse) => converse::parse_request(body),
+            Operation::CountTokens => count_tokens::parse(served.family, body),
         };
-        match incoming {
-            Ok(incoming) => self.serve(&model_id, served, operation, incoming, call),
-            Err(words) => self.refuse(ServiceError::validation(words)),
+        match (incoming, operation) {
+            (Ok(incoming), Operation::Generate(api)) => {
+                self.serve(&model_id, served, api, incoming, call)
+            }
+            (Ok(incoming), Operation::CountTokens) => self.count(incoming),
+            (Err(words), _) => self.refuse(ServiceError::validation(words)),
         }
     }
 
@@ -147,11 +153,11 @@ impl Answers {
         &self,
         model_id: &str,
         served: &Served,
-        operation: Operation,
+        api: Api,
         incoming: Incoming,
         call: Option<&str>,
     ) -> HttpAnswer {
-        let max_tokens = served.max_tokens(operation, incoming);
+        let max_tokens = served.max_tokens(api, incoming);
         if max_tokens > served.max_output {
             return self.refuse(ServiceError::max_tokens_too_large(served.max_output));
         }
@@ -185,7 +191,7 @@ impl Answers {
                     id: &format!("bedload-{}-{}", call.request, call.attempt),
                 };
                 let latency = complete - arrived;
-                let mut answer = generated_answer(operation, served.family, &generated, latency);
+                let mut answer = generated_answer(api, served.family, &generated, latency);
                 let id = request_id(call.request, call.attempt);
                 answer.headers.push((headers::REQUEST_ID, id));
                 HttpAnswer {
@@ -193,6 +199,17 @@ impl Answers {
                     ..answer
                 }
             }
+        }
+    }
+
+    /// The input tokens of a request that is not made. It costs no quota.
+    fn count(&self, incoming: Incoming) -> HttpAnswer {
+        let number = self.foreign.fetch_add(1, Ordering::Relaxed);
+        HttpAnswer {
+            status: 200,
+            headers: vec![(headers::REQUEST_ID, request_id(number, 0))],
+            body: count_tokens::response_body(estimate_tokens(incoming.text_chars)),
+            at: self.clock.now(),
         }
     }
 
@@ -245,15 +262,15 @@ impl Answers {
 
 /// An answer's body and the headers that come with it.
 fn generated_answer(
-    operation: Operation,
+    api: Api,
     family: Family,
     generated: &Generated<'_>,
     latency: Duration,
 ) -> HttpAnswer {
     let latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
-    let (headers, body) = match operation {
-        Operation::Converse => (Vec::new(), converse::response_body(generated, latency_ms)),
-        Operation::InvokeModel => (
+    let (headers, body) = match api {
+        Api::Converse => (Vec::new(), converse::response_body(generated, latency_ms)),
+        Api::InvokeModel => (
             headers::for_answer(&generated.usage, latency_ms),
             wire::response_body(family, generated),
         ),
@@ -278,8 +295,9 @@ fn split_path(path: &str) -> Option<(String, Operation)> {
     let mut parts = path.strip_prefix("/model/")?.split('/');
     let id = percent_decode(parts.next()?)?;
     let operation = match (parts.next()?, parts.next()) {
-        ("invoke", None) => Operation::InvokeModel,
-        ("converse", None) => Operation::Converse,
+        ("invoke", None) => Operation::Generate(Api::InvokeModel),
+        ("converse", None) => Operation::Generate(Api::Converse),
+        ("count-tokens", None) => Operation::CountTokens,
         _ => return None,
     };
     Some((id, operation))
@@ -319,7 +337,7 @@ mod tests {
             (id.as_str(), operation),
             (
                 "arn:aws:bedrock:::foundation-model/x",
-                Operation::InvokeModel
+                Operation::Generate(Api::InvokeModel)
             )
         );
         for path in [
