@@ -184,6 +184,7 @@ fn service() -> Service {
         meters: MeterSettings::default(),
         adjustment: Adjustment::AtEnd,
         network: None,
+        faults: Vec::new(),
     };
     let served = ServedModel {
         quota: QUOTA,

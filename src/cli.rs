@@ -10,6 +10,7 @@ mod progress;
 mod report;
 mod run;
 mod signals;
+mod stub;
 mod vary;
 mod watcher;
 
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
     let done = match args.command {
         Command::Run(run) => run::run(&run),
         Command::Sim(sim) => run::sim(&sim),
+        Command::Stub(stub) => stub::stub(&stub),
         Command::Check(check) => check::check(&check),
         Command::Report(report) => report::report(&report),
         Command::Schema(schema) => output::print(&schema.text()),

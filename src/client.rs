@@ -1,7 +1,7 @@
 //! Bedrock for applications: invoke a model, within a quota.
 //!
 //! [`BedrockClient`] makes calls: every family of `InvokeModel`, and `Converse`; errors that can be
-//! matched; retries with full jitter and a budget. [`QuotaAwareClient`] is the same behind the very
+//! matched; retries with full jitter and a budget; answers whole or as an [`AnswerStream`]. [`QuotaAwareClient`] is the same behind the very
 //! limiter that scenarios tune: a call waits its turn, or is told which quota is short, by how much
 //! and until when. [`queue()`] submits many, [`CachedClient`] remembers answers.
 //!
@@ -38,6 +38,7 @@ mod prompt;
 mod queue;
 mod quota_aware;
 mod retry;
+mod stream;
 
 use std::future::Future;
 
@@ -50,6 +51,7 @@ pub use self::prompt::Prompt;
 pub use self::queue::{Order, Results, Submitter, queue};
 pub use self::quota_aware::{Metrics, QuotaAwareClient, QuotaAwareClientBuilder};
 pub use self::retry::RetryBudget;
+pub use self::stream::AnswerStream;
 
 /// Whatever answers prompts: a client, or one with something before it.
 pub trait Invoke: Clone + Send + Sync + 'static {

@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use crate::engine::{Bounds, CallPlan, Engine, LoadPlan, ModelPlan};
 use crate::mix::MixClass;
-use crate::outcome::{Dispatch, Event};
+use crate::outcome::Event;
 use crate::recorder::{ModelInfo, Recorder, RecorderSettings};
 use crate::scenario::Scenario;
-use crate::service::{Call, ServedModel, Service};
+use crate::service::{ServedModel, Service};
 use crate::time::Instant;
 
 /// Whoever watches a run.
@@ -118,7 +118,7 @@ pub fn recorder(scenario: &Scenario, clock_offset: Duration) -> Recorder {
             .collect(),
         duration: scenario.run.duration,
         clock_offset,
-        streaming: false,
+        streaming: scenario.streams(),
         intervals: true,
     })
 }
@@ -133,16 +133,4 @@ fn call_plans(scenario: &Scenario) -> Vec<CallPlan> {
             priority: prompt.priority,
         })
         .collect()
-}
-
-/// The call that the service sees when this attempt is sent.
-fn call(dispatch: &Dispatch, plans: &[CallPlan]) -> Call {
-    Call {
-        request: dispatch.id.request,
-        attempt: dispatch.id.attempt,
-        model: dispatch.model,
-        input: dispatch.input,
-        max_tokens: plans[usize::from(dispatch.class.0)].max_tokens,
-        output: dispatch.output,
-    }
 }

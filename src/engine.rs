@@ -401,6 +401,8 @@ impl Engine {
         let end = End::of_attempt(class, usage);
         let settled = end.cost(&model.counting, request.reserved).tokens;
         request.sent = Some(outcome.sent);
+        request.first_token = outcome.first_token;
+        request.gaps = outcome.gaps;
         request.in_flight = false;
         request.usage += usage;
         request.settled += settled;
@@ -423,12 +425,7 @@ impl Engine {
             failure: class,
         });
         match failure {
-            None => self.conclude(
-                slot,
-                Outcome::Completed,
-                outcome.finished,
-                outcome.first_token,
-            ),
+            None => self.conclude(slot, Outcome::Completed, outcome.finished),
             Some(failure) => self.retry_or_fail(slot, outcome.sent, outcome.finished, failure),
         }
     }
@@ -457,7 +454,7 @@ impl Engine {
                 self.retries
                     .push(Reverse((self.now + delay, request.id, slot)));
             }
-            _ => self.conclude(slot, Outcome::Failed(class), finished, None),
+            _ => self.conclude(slot, Outcome::Failed(class), finished),
         }
     }
 
@@ -475,16 +472,10 @@ impl Engine {
     }
 
     fn finish(&mut self, slot: u32, outcome: Outcome) {
-        self.conclude(slot, outcome, self.now, None);
+        self.conclude(slot, outcome, self.now);
     }
 
-    fn conclude(
-        &mut self,
-        slot: u32,
-        outcome: Outcome,
-        finished: Instant,
-        first_token: Option<Instant>,
-    ) {
+    fn conclude(&mut self, slot: u32, outcome: Outcome, finished: Instant) {
         let request = self.requests.remove(slot as usize);
         if request.in_flight {
             self.in_flight -= 1;
@@ -496,7 +487,7 @@ impl Engine {
             };
             self.workers.push(Reverse(self.now + pause));
         }
-        let record = request.into_record(outcome, finished, first_token);
+        let record = request.into_record(outcome, finished);
         self.events.push_back(Event::Finished(record));
     }
 

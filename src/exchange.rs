@@ -10,6 +10,7 @@
 //! Deliberately not: a place that stores or prints credentials. They stay in the SDK.
 
 mod interceptor;
+pub mod stream;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -17,13 +18,15 @@ use std::time::Duration;
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::StalledStreamProtectionConfig;
-use aws_sdk_bedrockruntime::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_bedrockruntime::error::{
+    BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError,
+};
 use aws_sdk_bedrockruntime::operation::RequestId;
 use aws_sdk_bedrockruntime::operation::converse::ConverseOutput;
 use aws_sdk_bedrockruntime::primitives::Blob;
 use aws_sdk_bedrockruntime::types::{
     ContentBlock, ConversationRole, InferenceConfiguration, Message, StopReason as SdkStopReason,
-    SystemContentBlock,
+    SystemContentBlock, TokenUsage as SdkTokenUsage,
 };
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
@@ -122,7 +125,8 @@ impl From<AttemptFailure> for ExchangeError {
     }
 }
 
-/// Asks `endpoint`, once. Only a stub may be told who the call is (`header`).
+/// Asks `endpoint`, once, for an answer that comes whole; [`stream::open`] asks for one that comes
+/// piece by piece. Only a stub may be told who the call is (`header`).
 ///
 /// # Errors
 /// Whatever keeps the answer from being used, with its class.
@@ -133,10 +137,18 @@ pub async fn exchange(
     text: Text,
     header: Option<CallHeader>,
 ) -> Result<Exchanged, ExchangeError> {
-    match endpoint.api {
-        Api::Converse => converse(client, endpoint, prompt, text, header).await,
-        Api::InvokeModel => invoke_model(client, endpoint, prompt, text, header).await,
+    if endpoint.api.is_native() {
+        invoke_model(client, endpoint, prompt, text, header).await
+    } else {
+        converse(client, endpoint, prompt, text, header).await
     }
+}
+
+fn user_message(prompt: &wire::Prompt<'_>) -> Result<Message, BuildError> {
+    Message::builder()
+        .role(ConversationRole::User)
+        .content(ContentBlock::Text(prompt.text.to_owned()))
+        .build()
 }
 
 async fn converse(
@@ -146,11 +158,7 @@ async fn converse(
     text: Text,
     header: Option<CallHeader>,
 ) -> Result<Exchanged, ExchangeError> {
-    let message = Message::builder()
-        .role(ConversationRole::User)
-        .content(ContentBlock::Text(prompt.text.to_owned()))
-        .build()
-        .map_err(|error| client_fault(&error))?;
+    let message = user_message(prompt).map_err(|error| client_fault(&error))?;
     let mut call = client
         .converse()
         .model_id(&endpoint.model_id)
@@ -171,18 +179,8 @@ async fn converse(
             request_id,
         });
     };
-    let usage = TokenUsage {
-        input: tokens(usage.input_tokens()),
-        output: tokens(usage.output_tokens()),
-        cache_read: tokens(usage.cache_read_input_tokens().unwrap_or(0)),
-        cache_write: tokens(usage.cache_write_input_tokens().unwrap_or(0)),
-    };
-    let stop = match answer.stop_reason() {
-        SdkStopReason::EndTurn => StopReason::EndTurn,
-        SdkStopReason::MaxTokens => StopReason::MaxTokens,
-        SdkStopReason::StopSequence => StopReason::StopSequence,
-        _ => StopReason::Other,
-    };
+    let usage = of_converse(usage);
+    let stop = stop_of(answer.stop_reason());
     let service_latency = answer
         .metrics()
         .and_then(|metrics| u64::try_from(metrics.latency_ms()).ok())
@@ -199,6 +197,24 @@ async fn converse(
         },
         request_id,
     })
+}
+
+fn of_converse(usage: &SdkTokenUsage) -> TokenUsage {
+    TokenUsage {
+        input: tokens(usage.input_tokens()),
+        output: tokens(usage.output_tokens()),
+        cache_read: tokens(usage.cache_read_input_tokens().unwrap_or(0)),
+        cache_write: tokens(usage.cache_write_input_tokens().unwrap_or(0)),
+    }
+}
+
+const fn stop_of(reason: &SdkStopReason) -> StopReason {
+    match reason {
+        SdkStopReason::EndTurn => StopReason::EndTurn,
+        SdkStopReason::MaxTokens => StopReason::MaxTokens,
+        SdkStopReason::StopSequence => StopReason::StopSequence,
+        _ => StopReason::Other,
+    }
 }
 
 fn inference(prompt: &wire::Prompt<'_>) -> InferenceConfiguration {

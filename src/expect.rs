@@ -59,6 +59,11 @@ pub enum Timing {
     DispatchLag,
     /// Sent → first token of the last attempt, of completed requests; streams only.
     Ttft,
+    /// Token event → next token event, of completed requests; streams only. Each pause counts.
+    Itl,
+    /// (First token → finished) / output tokens, of completed requests; streams only. The inverse of
+    /// AWS's output tokens per second (user guide, monitoring-runtime-otps).
+    Tpot,
 }
 
 /// One number that stands for many.
@@ -174,12 +179,14 @@ impl fmt::Display for Metric {
 
 impl Timing {
     /// Every one, in the order in which reports list them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Latency,
         Self::LimiterWait,
         Self::ServiceTime,
         Self::DispatchLag,
         Self::Ttft,
+        Self::Itl,
+        Self::Tpot,
     ];
 
     /// The name used in files, scenarios and reports.
@@ -191,6 +198,8 @@ impl Timing {
             Self::ServiceTime => "service_time",
             Self::DispatchLag => "dispatch_lag",
             Self::Ttft => "ttft",
+            Self::Itl => "itl",
+            Self::Tpot => "tpot",
         }
     }
 
@@ -246,7 +255,7 @@ mod tests {
             assert_eq!(Metric::parse(&metric.to_string()), Some(metric));
         }
         let names: BTreeSet<String> = Metric::names().collect();
-        assert_eq!(names.len(), 5 * 6 + 10);
+        assert_eq!(names.len(), 7 * 6 + 10);
     }
 
     #[test]

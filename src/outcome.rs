@@ -106,10 +106,33 @@ pub struct AttemptOutcome {
     pub sent: Instant,
     /// When the first token arrived; streams only.
     pub first_token: Option<Instant>,
+    /// The pauses between its token events; streams that were answered only.
+    pub gaps: Gaps,
     /// When it ended.
     pub finished: Instant,
     /// How it ended.
     pub result: Result<Answer, AttemptFailure>,
+}
+
+/// Pauses between the token events of a stream, equal neighbours together. Empty for answers that
+/// come whole, and then without memory.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gaps(Vec<(Duration, u64)>);
+
+impl Gaps {
+    /// Adds `times` pauses of the same length.
+    pub fn push(&mut self, gap: Duration, times: u64) {
+        match self.0.last_mut() {
+            _ if times == 0 => {}
+            Some((last, count)) if *last == gap => *count += times,
+            _ => self.0.push((gap, times)),
+        }
+    }
+
+    /// Each length, and how often it came.
+    pub fn iter(&self) -> impl Iterator<Item = (Duration, u64)> {
+        self.0.iter().copied()
+    }
 }
 
 macro_rules! named_enum {
@@ -164,8 +187,10 @@ named_enum! {
         InternalServer = "internal_server",
         /// 408 `ModelTimeoutException`.
         ModelTimeout = "model_timeout",
-        /// 424 `ModelErrorException` or `ModelStreamErrorException`.
+        /// 424 `ModelErrorException`.
         ModelError = "model_error",
+        /// 424 `ModelStreamErrorException`, mostly in the middle of a stream.
+        ModelStreamError = "model_stream_error",
         /// 400 `ValidationException`, except for the two below.
         Validation = "validation",
         /// 400 `ValidationException`: the input is longer than the model's context.
@@ -226,6 +251,7 @@ impl Failure {
                     | Self::InternalServer
                     | Self::ModelTimeout
                     | Self::ModelError
+                    | Self::ModelStreamError
                     | Self::Timeout
                     | Self::Transport
                     | Self::Interrupted
@@ -314,8 +340,10 @@ pub struct RequestRecord {
     pub last_admitted: Option<Instant>,
     /// When its last attempt was really begun.
     pub sent: Option<Instant>,
-    /// When its first token arrived; streams only.
+    /// When the first token of its last attempt arrived; streams only.
     pub first_token: Option<Instant>,
+    /// The pauses between the token events of its answer; streams only.
+    pub gaps: Gaps,
     /// When it ended, however it did.
     pub finished: Instant,
     /// How it ended.

@@ -34,6 +34,10 @@ pub enum Stream {
     Service,
     /// How long calls are under way to it and back.
     Network,
+    /// Which of its calls go wrong.
+    Fault,
+    /// How the stub cuts and pads the frames of streams.
+    Frames,
 }
 
 impl Stream {
@@ -46,6 +50,8 @@ impl Stream {
             Self::Retry => 0x2E72_0000_0000_0004,
             Self::Service => 0x5E27_0000_0000_0005,
             Self::Network => 0x4E77_0000_0000_0006,
+            Self::Fault => 0xFA17_0000_0000_0007,
+            Self::Frames => 0xF2A3_0000_0000_0008,
         }
     }
 }

@@ -28,7 +28,7 @@ pub use self::diagnostic::{Diagnostic, Label, Report, Severity, line_column};
 pub use self::load::{LARGEST_FILE, LoadError, read_text};
 pub use self::schema::json_schema;
 use crate::arrivals::ArrivalProcess;
-use crate::catalogue::Model;
+use crate::catalogue::{Family, Model};
 use crate::distribution::Distribution;
 use crate::expect::Expectation;
 use crate::limiter::LimiterSettings;
@@ -78,6 +78,12 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// Whether any of its models streams its answers.
+    #[must_use]
+    pub fn streams(&self) -> bool {
+        self.models.iter().any(|model| model.api.streams())
+    }
+
     /// What the file says in `[limiter]` for one of its models, by the name it has there; none if
     /// there is no such model, or no limiter. An application can be given it as it is.
     #[must_use]
@@ -146,8 +152,12 @@ pub struct RunSettings {
 pub enum Api {
     /// `InvokeModel`.
     InvokeModel,
+    /// `InvokeModelWithResponseStream`.
+    InvokeModelStream,
     /// `Converse`.
     Converse,
+    /// `ConverseStream`.
+    ConverseStream,
 }
 
 impl Api {
@@ -156,7 +166,52 @@ impl Api {
     pub const fn name(self) -> &'static str {
         match self {
             Self::InvokeModel => "invoke-model",
+            Self::InvokeModelStream => "invoke-model-stream",
             Self::Converse => "converse",
+            Self::ConverseStream => "converse-stream",
+        }
+    }
+
+    /// Whether answers come token by token.
+    #[must_use]
+    pub const fn streams(self) -> bool {
+        matches!(self, Self::InvokeModelStream | Self::ConverseStream)
+    }
+
+    /// Whether bodies have the shape of the model's family, and not `Converse`'s.
+    #[must_use]
+    pub const fn is_native(self) -> bool {
+        matches!(self, Self::InvokeModel | Self::InvokeModelStream)
+    }
+
+    /// The same operation with answers that come token by token.
+    #[must_use]
+    pub const fn streamed(self) -> Self {
+        if self.is_native() {
+            Self::InvokeModelStream
+        } else {
+            Self::ConverseStream
+        }
+    }
+
+    /// The same operation with answers that come whole.
+    #[must_use]
+    pub const fn whole(self) -> Self {
+        if self.is_native() {
+            Self::InvokeModel
+        } else {
+            Self::Converse
+        }
+    }
+
+    /// What stands in for `max_tokens` where a request has none, for a model of this family; none
+    /// where that is the model's own maximum.
+    #[must_use]
+    pub const fn default_max_tokens(self, family: Family) -> Option<Tokens> {
+        if self.is_native() {
+            family.default_max_tokens()
+        } else {
+            None
         }
     }
 }

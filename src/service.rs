@@ -11,6 +11,8 @@
 //! Model of latency: first token + output tokens / output rate, the form of AWS's own
 //! output-tokens-per-second metric (AWS documentation, monitoring-runtime-otps).
 
+mod course;
+pub mod fault;
 mod ledger;
 
 use std::time::Duration;
@@ -18,6 +20,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::course::Course;
+use self::fault::{Fault, Faults, Strike};
 use self::ledger::{Ledger, Running};
 use crate::distribution::{Distribution, Sampler};
 use crate::outcome::{Failure, ModelIndex, StopReason};
@@ -41,6 +45,8 @@ pub struct ServiceSettings {
     pub adjustment: Adjustment,
     /// Nanoseconds that a call is under way to the service, and its answer back, drawn apart.
     pub network: Option<Distribution>,
+    /// What goes wrong on purpose.
+    pub faults: Vec<Fault>,
 }
 
 /// When a reservation gives way to what is really used. AWS says that it happens while a call is
@@ -84,6 +90,8 @@ pub struct Call {
     pub attempt: u32,
     /// The model.
     pub model: ModelIndex,
+    /// Whether its answer is to come token by token.
+    pub streams: bool,
     /// Its input tokens.
     pub input: Tokens,
     /// `max_tokens`, or what stands in for it.
@@ -95,19 +103,8 @@ pub struct Call {
 /// What the service makes of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// An answer.
-    Answered {
-        /// When the call arrived.
-        arrived: Instant,
-        /// When its first token is ready.
-        first_token: Instant,
-        /// When it is complete.
-        complete: Instant,
-        /// Its tokens.
-        usage: TokenUsage,
-        /// Why it ends.
-        stop: StopReason,
-    },
+    /// An answer, whole or broken.
+    Answered(Course),
     /// A refusal.
     Refused {
         /// When it is answered.
@@ -115,17 +112,6 @@ pub enum Reply {
         /// Its class.
         failure: Failure,
     },
-}
-
-impl Reply {
-    /// When the reply is complete.
-    #[must_use]
-    pub const fn complete(&self) -> Instant {
-        match self {
-            Self::Answered { complete, .. } => *complete,
-            Self::Refused { at, .. } => *at,
-        }
-    }
 }
 
 /// The simulated service. See the module's documentation.
@@ -136,6 +122,7 @@ pub struct Service {
     output_rate: Rate,
     refusal: Duration,
     network: Option<Sampler>,
+    faults: Faults,
     seed: Seed,
     now: Instant,
 }
@@ -150,6 +137,7 @@ impl Service {
             output_rate: settings.output_rate,
             refusal: settings.refusal,
             network: settings.network.as_ref().map(Distribution::sampler),
+            faults: Faults::new(&settings.faults, seed),
             seed,
             now: Instant::ZERO,
         }
@@ -162,6 +150,19 @@ impl Service {
     pub fn call(&mut self, now: Instant, call: &Call) -> Reply {
         self.now = self.now.max(now);
         let now = self.now;
+        let strike = self.faults.strike(now, call);
+        let refused = now + self.refusal + strike.delay;
+        if let Some(failure) = strike.refusal
+            && !takes_quota(failure)
+        {
+            if failure.is_throttle() {
+                self.ledger.throttle(now, call.model);
+            }
+            return Reply::Refused {
+                at: refused,
+                failure,
+            };
+        }
         let demand = Demand {
             input: call.input,
             max_tokens: call.max_tokens,
@@ -171,12 +172,50 @@ impl Service {
             Ok(reserved) => reserved,
             Err(dimension) => {
                 return Reply::Refused {
-                    at: now + self.refusal,
+                    at: refused,
                     failure: throttle(dimension),
                 };
             }
         };
-        let cut_off = call.output > call.max_tokens;
+        let counting = self.ledger.counting(call.model);
+        let running = Running {
+            model: call.model,
+            start: now,
+            first_token: refused,
+            complete: refused,
+            reserved,
+            held: reserved,
+            settled: counting.failed(reserved, TokenUsage::default()),
+        };
+        if let Some(failure) = strike.refusal {
+            self.ledger.run(running);
+            return Reply::Refused {
+                at: refused,
+                failure,
+            };
+        }
+        let course = self.course(now, call, strike);
+        let settled = match course.seen_as() {
+            None => counting.settle(course.usage),
+            Some(_) => counting.failed(reserved, course.spent()),
+        };
+        self.ledger.run(Running {
+            first_token: course.first_token,
+            complete: course.end().0,
+            settled,
+            ..running
+        });
+        Reply::Answered(course)
+    }
+
+    /// It is `now`: what has been answered is settled, and levels are as of now.
+    pub fn advance(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        self.ledger.advance(self.now);
+    }
+
+    /// How the answer to a call that has been let in comes.
+    fn course(&self, now: Instant, call: &Call, strike: Strike) -> Course {
         let usage = TokenUsage {
             input: call.input,
             output: call.output.min(call.max_tokens),
@@ -185,28 +224,21 @@ impl Service {
         let mut rng = self
             .seed
             .keyed(Stream::Service, call.request, u64::from(call.attempt));
-        let first_token = now + Duration::from_nanos(self.first_token.sample(&mut rng));
-        let complete = first_token + generation_time(usage.output, self.output_rate);
-        self.ledger.run(Running {
-            model: call.model,
-            start: now,
-            first_token,
-            complete,
-            reserved,
-            held: reserved,
-            settled: self.ledger.counting(call.model).settle(usage),
-        });
-        let stop = if cut_off {
-            StopReason::MaxTokens
-        } else {
-            StopReason::EndTurn
-        };
-        Reply::Answered {
+        let wait = Duration::from_nanos(self.first_token.sample(&mut rng));
+        let first_token = now + wait + strike.delay;
+        Course {
             arrived: now,
             first_token,
-            complete,
+            complete: first_token + generation_time(usage.output, self.output_rate) + strike.stall,
+            stall: strike.stall,
             usage,
-            stop,
+            stop: if call.output > call.max_tokens {
+                StopReason::MaxTokens
+            } else {
+                StopReason::EndTurn
+            },
+            flaw: strike.flaw,
+            streams: call.streams,
         }
     }
 
@@ -223,16 +255,17 @@ impl Service {
         (draw(), draw())
     }
 
-    /// What is left of one dimension of a model's quota, as of the last call; none if unlimited.
+    /// What is left of one dimension of a model's quota, as of the last call or
+    /// [`Self::advance`]; none if unlimited.
     #[must_use]
     pub fn level(&self, model: ModelIndex, dimension: Dimension) -> Option<i64> {
         self.ledger.level(model, dimension)
     }
 
-    /// Calls whose answers were not complete at the last call.
+    /// Calls to a model whose answers were not complete by then.
     #[must_use]
-    pub fn outstanding(&self) -> usize {
-        self.ledger.outstanding()
+    pub fn outstanding(&self, model: ModelIndex) -> u64 {
+        self.ledger.outstanding(model)
     }
 }
 
@@ -243,6 +276,20 @@ const fn throttle(dimension: Dimension) -> Failure {
         Dimension::Tpm | Dimension::InputTpm | Dimension::OutputTpm => Failure::ThrottledTokens,
         Dimension::Tpd => Failure::ThrottledTokensPerDay,
     }
+}
+
+/// Whether a call that is refused so has been let in before. Throttles have not, nor has what is
+/// rejected for itself: AWS counts neither as an invocation (user guide, monitoring-runtime-metrics).
+const fn takes_quota(failure: Failure) -> bool {
+    matches!(
+        failure,
+        Failure::ModelNotReady
+            | Failure::Unavailable
+            | Failure::InternalServer
+            | Failure::ModelTimeout
+            | Failure::ModelError
+            | Failure::ModelStreamError
+    )
 }
 
 fn generation_time(output: Tokens, rate: Rate) -> Duration {
@@ -274,6 +321,7 @@ mod tests {
             meters: MeterSettings::default(),
             adjustment: Adjustment::AtEnd,
             network: None,
+            faults: Vec::new(),
         };
         let counting = Counting::documented(burndown);
         Service::new(&settings, &[ServedModel { quota, counting }], Seed(1))
@@ -284,6 +332,7 @@ mod tests {
             request,
             attempt: 1,
             model: ModelIndex(0),
+            streams: false,
             input: Tokens(input),
             max_tokens: Tokens(max_tokens),
             output: Tokens(output),
@@ -296,7 +345,7 @@ mod tests {
         let reply = service.call(Instant::from_secs(1), &call(0, 10, 1000, 200));
         assert_eq!(
             reply,
-            Reply::Answered {
+            Reply::Answered(Course {
                 arrived: Instant::from_secs(1),
                 first_token: Instant::from_millis(1500),
                 complete: Instant::from_millis(3500),
@@ -306,7 +355,10 @@ mod tests {
                     ..TokenUsage::default()
                 },
                 stop: StopReason::EndTurn,
-            }
+                stall: Duration::ZERO,
+                flaw: None,
+                streams: false,
+            })
         );
     }
 
@@ -316,7 +368,8 @@ mod tests {
         let reply = service.call(Instant::ZERO, &call(0, 10, 50, 200));
         assert!(matches!(
             reply,
-            Reply::Answered { usage, stop: StopReason::MaxTokens, .. } if usage.output == Tokens(50)
+            Reply::Answered(Course { usage, stop: StopReason::MaxTokens, .. })
+                if usage.output == Tokens(50)
         ));
     }
 
@@ -385,6 +438,6 @@ mod tests {
             ));
         }
         assert_eq!(service.level(ModelIndex(0), Dimension::Tpm), Some(980));
-        assert_eq!(service.outstanding(), 1);
+        assert_eq!(service.outstanding(ModelIndex(0)), 1);
     }
 }

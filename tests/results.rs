@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bedload::outcome::{
-    ClassIndex, DropReason, EarlierAttempt, Event, Failure, ModelIndex, Outcome, RequestRecord,
+    ClassIndex, DropReason, EarlierAttempt, Event, Failure, Gaps, ModelIndex, Outcome,
+    RequestRecord,
 };
 use bedload::quota::Quota;
 use bedload::recorder::Recorder;
@@ -93,6 +94,7 @@ fn completed(id: u64) -> RequestRecord {
         last_admitted: Some(at(1)),
         sent: Some(at(2)),
         first_token: None,
+        gaps: Gaps::default(),
         finished: at(900 + id),
         outcome: Outcome::Completed,
         message: None,

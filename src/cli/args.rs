@@ -30,6 +30,9 @@ pub enum Command {
     /// Run a scenario in virtual time: hours of traffic in seconds
     #[command(after_help = SIM_EXAMPLES)]
     Sim(Sim),
+    /// Serve a scenario's models as Bedrock would, for anybody's client
+    #[command(after_help = STUB_EXAMPLES)]
+    Stub(Stub),
     /// Check scenario files and say what they will do
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
@@ -58,6 +61,15 @@ Examples:
   bedload sim scenarios/tpm-bound.toml --vary limiter.burst=1s,5s,10s
   bedload sim scenarios/semantics.toml --vary service.enforcement=bucket,ledger \\
       --vary limiter.enforcement=bucket,ledger";
+
+const STUB_EXAMPLES: &str = "\
+Examples:
+  bedload stub scenarios/support-desk.toml --port 8088
+  bedload stub scenarios/faults.toml --seed 3 > stub.env &
+  curl -s http://127.0.0.1:8088/_bedload/state
+  curl -s -X POST http://127.0.0.1:8088/_bedload/reset
+
+What it prints to stdout are the environment variables that lead an AWS SDK to it.";
 
 const CHECK_EXAMPLES: &str = "\
 Examples:
@@ -114,7 +126,8 @@ pub struct Run {
     /// Where requests go, whatever the scenario says
     #[arg(long, value_enum)]
     pub target: Option<TargetName>,
-    /// What serves the stub's answers
+    /// What serves the stub's answers; by itself hyper if a model streams or there are faults,
+    /// wiremock otherwise
     #[arg(long, value_enum)]
     pub stub_server: Option<StubServerName>,
     /// Spend up to the worst case that is printed, without a budget in the scenario
@@ -137,6 +150,25 @@ pub struct Sim {
     /// Where results go
     #[command(flatten)]
     pub out: OutArgs,
+}
+
+/// `bedload stub`.
+#[derive(Debug, clap::Args)]
+pub struct Stub {
+    /// The scenario: its models, quotas and `[service]` count
+    pub scenario: PathBuf,
+    /// The port of the loopback interface; 0 takes any that is free
+    #[arg(long, value_name = "N", default_value_t = 8088)]
+    pub port: u16,
+    /// Another seed for everything that is random
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Set any key of the scenario, such as service.enforcement=rolling
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Print no live line
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `bedload check`.
@@ -196,9 +228,9 @@ pub enum TargetName {
 /// A server of the stub, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StubServerName {
-    /// wiremock, the default
+    /// wiremock
     Wiremock,
-    /// hyper: for thousands of calls under way
+    /// hyper: for streams, faults and thousands of calls under way
     Hyper,
 }
 

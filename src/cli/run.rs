@@ -34,7 +34,13 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         let help = "`--stub-server` is for runs on the stub: add `--target stub`, or leave it out";
         return Err(BadInput(help.to_owned()).into());
     }
-    let server = args.stub_server.map(StubServer::from).unwrap_or_default();
+    let needed = StubServer::of(&scenario);
+    let server = args.stub_server.map_or(needed, StubServer::from);
+    if server == StubServer::Wiremock && needed == StubServer::Hyper {
+        let help = "wiremock sends every answer whole: leave `--stub-server wiremock` out for a \
+                    scenario that streams or has a `[[service.fault]]`";
+        return Err(BadInput(help.to_owned()).into());
+    }
     match &scenario.target {
         TargetSettings::Sim => simulate(&scenario, &args.out),
         TargetSettings::Stub => on_the_clock(&scenario, &args.out, Target::Stub, server),
@@ -116,7 +122,7 @@ fn on_the_clock(
 
 /// Every call under way holds a connection, and the stub holds its other end. The system's usual soft
 /// limit of 1,024 open files would fail calls that the hard limit allows.
-fn raise_open_files() {
+pub fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     // If it cannot be raised, calls beyond it fail as `transport` and are counted.
@@ -218,7 +224,7 @@ fn create(
             clock_offset_ns,
             enforcement: simulated.then(|| scenario.service.meters.enforcement.to_string()),
             adjustment: simulated.then(|| scenario.service.adjustment.name().to_owned()),
-            streaming: false,
+            streaming: scenario.streams(),
             request_rows: scenario.run.request_rows,
             models: scenario.models.iter().map(model_settings).collect(),
             classes: scenario

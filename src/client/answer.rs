@@ -19,6 +19,8 @@ pub struct Answer {
     pub service_latency: Option<Duration>,
     /// From the sending of the last attempt to its answer.
     pub latency: Duration,
+    /// From the sending of the last attempt to its first token; streams only.
+    pub first_token: Option<Duration>,
     /// How many attempts it took; 1 without a retry.
     pub attempts: u32,
     /// How long it waited for quota, all attempts together; zero without a limiter.

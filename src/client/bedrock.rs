@@ -12,11 +12,13 @@ use tokio::time::timeout;
 use super::Invoke;
 use super::answer::Answer;
 use super::error::{BuildError, InvokeError};
-use super::limiter::{Denied, SharedLimiter};
+use super::limiter::{Denied, SharedLimiter, SharedPermit};
 use super::prompt::Prompt;
 use super::retry::{Retries, RetryBudget, Taken};
+use super::stream::AnswerStream;
 use crate::catalogue::{self, Model};
 use crate::clock::Clock;
+use crate::exchange::stream::{Streamed, open};
 use crate::exchange::{Endpoint, ExchangeError, Exchanged, Text, exchange, sdk_client};
 use crate::limiter::End;
 use crate::outcome::{AttemptFailure, Failure};
@@ -24,6 +26,7 @@ use crate::quota::Counting;
 use crate::retry::RetryPolicy;
 use crate::rng::Seed;
 use crate::scenario::Api;
+use crate::time::Instant;
 use crate::units::Tokens;
 
 /// Calls one model. Cheap to clone; clones share connections and the retry budget.
@@ -41,6 +44,16 @@ struct Shared {
     retries: Retries,
     max_tokens_may_be_unset: bool,
     clock: Clock,
+}
+
+/// What an attempt that succeeded has got, and what it took.
+#[derive(Debug)]
+pub(super) struct Begun<T> {
+    pub got: T,
+    pub permit: Option<SharedPermit>,
+    pub sent: Instant,
+    pub attempts: u32,
+    pub quota_wait: Duration,
 }
 
 /// What a [`BedrockClient`] is told before it begins.
@@ -83,6 +96,15 @@ impl BedrockClient {
         self.invoke_behind(None, prompt).await
     }
 
+    /// Asks the model for an answer that comes piece by piece. What may pass is tried again until the
+    /// answer has begun; never after that.
+    ///
+    /// # Errors
+    /// See [`InvokeError`].
+    pub async fn stream(&self, prompt: &Prompt) -> Result<AnswerStream, InvokeError> {
+        self.stream_behind(None, prompt).await
+    }
+
     /// What is known about the model.
     #[must_use]
     pub fn model(&self) -> &Model {
@@ -106,6 +128,47 @@ impl BedrockClient {
         limiter: Option<&SharedLimiter>,
         prompt: &Prompt,
     ) -> Result<Answer, InvokeError> {
+        let begun = self.attempt(limiter, prompt, || self.ask(prompt)).await?;
+        let latency = self.shared.clock.now() - begun.sent;
+        let Exchanged {
+            text,
+            answer,
+            request_id,
+        } = begun.got;
+        if let Some(permit) = begun.permit {
+            permit.end(End::Answered(answer.usage));
+        }
+        Ok(Answer {
+            text,
+            usage: answer.usage,
+            stop: answer.stop,
+            service_latency: answer.service_latency,
+            latency,
+            first_token: None,
+            attempts: begun.attempts,
+            quota_wait: begun.quota_wait,
+            request_id,
+        })
+    }
+
+    /// Has the model begin to answer, each attempt with a permit of its own.
+    pub(super) async fn stream_behind(
+        &self,
+        limiter: Option<&SharedLimiter>,
+        prompt: &Prompt,
+    ) -> Result<AnswerStream, InvokeError> {
+        let begun = self.attempt(limiter, prompt, || self.open(prompt)).await?;
+        let deadline = begun.sent + self.shared.request_timeout;
+        Ok(AnswerStream::new(begun, self.shared.clock, deadline))
+    }
+
+    /// Tries until it gets what `ask` is for, or there is no use in trying.
+    async fn attempt<T, F: Future<Output = Result<T, ExchangeError>>>(
+        &self,
+        limiter: Option<&SharedLimiter>,
+        prompt: &Prompt,
+        ask: impl Fn() -> F,
+    ) -> Result<Begun<T>, InvokeError> {
         let shared = &*self.shared;
         if !prompt.has_max_tokens() && !shared.max_tokens_may_be_unset {
             return Err(InvokeError::MaxTokensUnset(self.default_max_tokens()));
@@ -125,27 +188,26 @@ impl BedrockClient {
             };
             attempts += 1;
             let sent = shared.clock.now();
-            let result = self.attempt(prompt).await;
-            let latency = shared.clock.now() - sent;
-            if let Some(permit) = permit {
-                permit.end(end_of(&result));
-            }
+            let result = match timeout(shared.request_timeout, ask()).await {
+                Ok(result) => result,
+                Err(_elapsed) => Err(AttemptFailure::from(Failure::Timeout).into()),
+            };
             match result {
-                Ok(exchanged) => {
+                Ok(got) => {
                     shared.retries.answered(taken);
-                    return Ok(Answer {
-                        text: exchanged.text,
-                        usage: exchanged.answer.usage,
-                        stop: exchanged.answer.stop,
-                        service_latency: exchanged.answer.service_latency,
-                        latency,
+                    return Ok(Begun {
+                        got,
+                        permit,
+                        sent,
                         attempts,
                         quota_wait,
-                        request_id: exchanged.request_id,
                     });
                 }
                 Err(error) => {
                     let class = error.failure.class;
+                    if let Some(permit) = permit {
+                        permit.end(End::of_attempt(Some(class), error.failure.usage));
+                    }
                     match shared.retries.next(attempts, class, &mut taken) {
                         Some(delay) => pause(delay).await,
                         None => return Err(InvokeError::of(error, attempts, quota_wait)),
@@ -155,14 +217,19 @@ impl BedrockClient {
         }
     }
 
-    async fn attempt(&self, prompt: &Prompt) -> Result<Exchanged, ExchangeError> {
-        let shared = &*self.shared;
-        let wire = prompt.on_the_wire();
-        let answer = exchange(&shared.client, &shared.endpoint, &wire, Text::Keep, None);
-        match timeout(shared.request_timeout, answer).await {
-            Ok(result) => result,
-            Err(_elapsed) => Err(AttemptFailure::from(Failure::Timeout).into()),
-        }
+    async fn ask(&self, prompt: &Prompt) -> Result<Exchanged, ExchangeError> {
+        let Shared {
+            client, endpoint, ..
+        } = &*self.shared;
+        exchange(client, endpoint, &prompt.on_the_wire(), Text::Keep, None).await
+    }
+
+    async fn open(&self, prompt: &Prompt) -> Result<Streamed, ExchangeError> {
+        let Shared {
+            client, endpoint, ..
+        } = &*self.shared;
+        let input = prompt.ask(self.default_max_tokens()).demand.input;
+        open(client, endpoint, &prompt.on_the_wire(), input, None).await
     }
 
     /// What the service takes for `max_tokens` where a prompt has none.
@@ -170,10 +237,7 @@ impl BedrockClient {
         let Shared {
             model, endpoint, ..
         } = &*self.shared;
-        let default = match endpoint.api {
-            Api::InvokeModel => model.family.default_max_tokens(),
-            Api::Converse => None,
-        };
+        let default = endpoint.api.default_max_tokens(model.family);
         default.unwrap_or(model.max_output)
     }
 }
@@ -190,7 +254,8 @@ impl Invoke for BedrockClient {
 }
 
 impl BedrockClientBuilder {
-    /// Which operation is called.
+    /// Which operation is called; `Converse` and `ConverseStream` are one choice here, and so are the
+    /// two that invoke the model in its own format.
     pub const fn api(mut self, api: Api) -> Self {
         self.api = api;
         self
@@ -273,13 +338,6 @@ impl From<Denied> for InvokeError {
             Denied::Exceeded(exceeded) => Self::QuotaExceeded(exceeded),
             Denied::NeverFits(misfit) => Self::NeverFits(misfit),
         }
-    }
-}
-
-fn end_of(result: &Result<Exchanged, ExchangeError>) -> End {
-    match result {
-        Ok(exchanged) => End::Answered(exchanged.answer.usage),
-        Err(ExchangeError { failure, .. }) => End::of_attempt(Some(failure.class), failure.usage),
     }
 }
 

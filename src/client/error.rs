@@ -239,7 +239,7 @@ impl InvokeError {
             Failure::Unavailable => Self::Capacity(details),
             Failure::InternalServer => Self::InternalServer(details),
             Failure::ModelTimeout => Self::ModelTimeout(details),
-            Failure::ModelError => Self::ModelError(details),
+            Failure::ModelError | Failure::ModelStreamError => Self::ModelError(details),
             Failure::Validation => Self::Validation(details),
             Failure::InputTooLong => Self::InputTooLong(details),
             Failure::MaxTokensTooLarge => Self::MaxTokensTooLarge(details),

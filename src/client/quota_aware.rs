@@ -8,6 +8,7 @@ use super::bedrock::BedrockClient;
 use super::error::{BuildError, InvokeError};
 use super::limiter::SharedLimiter;
 use super::prompt::Prompt;
+use super::stream::AnswerStream;
 use crate::limiter::{Counts, LimiterSettings};
 use crate::quota::{Dimension, Quota};
 
@@ -63,6 +64,15 @@ impl QuotaAwareClient {
     /// see [`InvokeError`].
     pub async fn invoke(&self, prompt: &Prompt) -> Result<Answer, InvokeError> {
         self.client.invoke_behind(Some(&self.limiter), prompt).await
+    }
+
+    /// Asks the model for an answer that comes piece by piece, when there is quota for it. If it is
+    /// given up, the quota is settled with what had come.
+    ///
+    /// # Errors
+    /// As [`Self::invoke`].
+    pub async fn stream(&self, prompt: &Prompt) -> Result<AnswerStream, InvokeError> {
+        self.client.stream_behind(Some(&self.limiter), prompt).await
     }
 
     /// What it has done, and what is left to it.

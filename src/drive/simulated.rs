@@ -7,12 +7,14 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::{Observer, call};
+use super::Observer;
 use crate::engine::{CallPlan, Engine};
-use crate::outcome::{Answer, AttemptFailure, AttemptId, AttemptOutcome, Dispatch, Failure};
+use crate::outcome::{Answer, AttemptFailure, AttemptId, AttemptOutcome, Dispatch, Failure, Gaps};
 use crate::scenario::Scenario;
-use crate::service::{Reply, Service};
-use crate::time::Instant;
+use crate::service::fault::Flaw;
+use crate::service::{Call, Course, Reply, Service};
+use crate::time::{Instant, nanos};
+use crate::units::{TokenUsage, Tokens};
 
 /// How many steps are taken between two calls of [`Observer::tick`].
 const STEPS_PER_TICK: u32 = 1 << 16;
@@ -22,6 +24,11 @@ pub fn run(scenario: &Scenario, engine: &mut Engine, observer: &mut impl Observe
     let mut answers = ServiceAnswers {
         service: super::service(scenario),
         calls: super::call_plans(scenario),
+        streams: scenario
+            .models
+            .iter()
+            .map(|model| model.api.streams())
+            .collect(),
     };
     drive(engine, observer, scenario.run.request_timeout, &mut answers)
 }
@@ -48,6 +55,8 @@ impl<F: FnMut(Instant, &Dispatch) -> Reply> Answers for F {
 struct ServiceAnswers {
     service: Service,
     calls: Vec<CallPlan>,
+    /// By model.
+    streams: Vec<bool>,
 }
 
 impl Answers for ServiceAnswers {
@@ -57,7 +66,16 @@ impl Answers for ServiceAnswers {
     }
 
     fn reply(&mut self, now: Instant, dispatch: &Dispatch) -> Reply {
-        self.service.call(now, &call(dispatch, &self.calls))
+        let call = Call {
+            request: dispatch.id.request,
+            attempt: dispatch.id.attempt,
+            model: dispatch.model,
+            streams: self.streams[usize::from(dispatch.model.0)],
+            input: dispatch.input,
+            max_tokens: self.calls[usize::from(dispatch.class.0)].max_tokens,
+            output: dispatch.output,
+        };
+        self.service.call(now, &call)
     }
 }
 
@@ -225,48 +243,82 @@ impl Ord for Travelling {
 struct UnderWay {
     finished: Instant,
     sent: Instant,
-    /// None where the answer would come after the client has given up.
-    reply: Option<Reply>,
+    /// What comes back, and how long it takes to; none where the client has given up before the call
+    /// got to the service.
+    reply: Option<(Reply, Duration)>,
+    /// Whether all of it comes before the client gives up.
+    heard: bool,
 }
 
 impl UnderWay {
     /// A call whose reply, if any will be heard, takes so long to come back.
     fn new(sent: Instant, reply: Option<(Reply, Duration)>, request_timeout: Duration) -> Self {
         let deadline = sent + request_timeout;
-        let heard = reply
-            .map(|(reply, back)| (reply, reply.complete() + back))
-            .filter(|(_, heard)| *heard <= deadline);
+        let end = reply.map(|(reply, back)| match reply {
+            Reply::Answered(course) => course.end().0 + back,
+            Reply::Refused { at, .. } => at + back,
+        });
+        let heard = end.filter(|end| *end <= deadline);
         Self {
-            finished: heard.map_or(deadline, |(_, at)| at),
+            finished: heard.unwrap_or(deadline),
             sent,
-            reply: heard.map(|(reply, _)| reply),
+            reply,
+            heard: heard.is_some(),
         }
     }
 
     fn outcome(&self) -> AttemptOutcome {
-        let result = match self.reply {
-            Some(Reply::Answered {
-                usage,
-                stop,
-                complete,
-                arrived,
-                ..
-            }) => {
-                let service_latency = Some(complete - arrived);
-                Ok(Answer {
-                    usage,
-                    stop,
-                    service_latency,
-                })
-            }
-            Some(Reply::Refused { failure, .. }) => Err(AttemptFailure::from(failure)),
-            None => Err(AttemptFailure::from(Failure::Timeout)),
-        };
-        AttemptOutcome {
+        let mut outcome = AttemptOutcome {
             sent: self.sent,
             first_token: None,
+            gaps: Gaps::default(),
             finished: self.finished,
-            result,
+            result: Err(Failure::Timeout.into()),
+        };
+        match self.reply {
+            Some((Reply::Answered(course), back)) => self.answer(course, back, &mut outcome),
+            Some((Reply::Refused { failure, .. }, _)) if self.heard => {
+                outcome.result = Err(failure.into());
+            }
+            _ => {}
         }
+        outcome
+    }
+
+    /// What the client makes of an answer, as far as it hears it.
+    fn answer(&self, course: Course, back: Duration, outcome: &mut AttemptOutcome) {
+        let failure = if self.heard {
+            course.seen_as()
+        } else {
+            Some(Failure::Timeout)
+        };
+        let Some(class) = failure else {
+            outcome.gaps = course.gaps();
+            if course.streams && course.usage.output > Tokens::ZERO {
+                outcome.first_token = Some(course.first_token + back);
+            }
+            outcome.result = Ok(Answer {
+                usage: course.usage,
+                stop: course.stop,
+                service_latency: Some(course.complete - course.arrived),
+            });
+            return;
+        };
+        let mut failure = AttemptFailure::from(class);
+        // Whoever hears a stream begin knows what its tokens were until it broke off.
+        let begun = course.first_token + back;
+        let head = course.flaw != Some(Flaw::ResetBeforeHead);
+        if course.streams && head && begun <= self.finished {
+            let by_then =
+                Instant::from_nanos((self.finished.as_nanos()).saturating_sub(nanos(back)));
+            let (_, sent) = course.end();
+            let output = sent.min(Tokens(course.tokens_by(by_then)));
+            outcome.first_token = (output > Tokens::ZERO).then_some(begun);
+            failure.usage = TokenUsage {
+                output,
+                ..course.usage
+            };
+        }
+        outcome.result = Err(failure);
     }
 }

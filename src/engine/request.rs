@@ -3,7 +3,7 @@
 use super::plan::{CallPlan, ModelPlan};
 use crate::limiter::{Ask, Permit};
 use crate::mix::Draw;
-use crate::outcome::{AttemptFailure, EarlierAttempt, Outcome, RequestRecord};
+use crate::outcome::{AttemptFailure, EarlierAttempt, Gaps, Outcome, RequestRecord};
 use crate::quota::{Cost, Counting, Demand};
 use crate::time::Instant;
 use crate::units::{TokenUsage, Tokens, Usd};
@@ -20,6 +20,8 @@ pub(super) struct Request {
     pub admitted: Option<Instant>,
     pub last_admitted: Option<Instant>,
     pub sent: Option<Instant>,
+    pub first_token: Option<Instant>,
+    pub gaps: Gaps,
     pub permit: Option<Permit>,
     pub in_flight: bool,
     pub attempts: u32,
@@ -41,6 +43,8 @@ impl Request {
             admitted: None,
             last_admitted: None,
             sent: None,
+            first_token: None,
+            gaps: Gaps::default(),
             permit: None,
             in_flight: false,
             attempts: 0,
@@ -61,12 +65,7 @@ impl Request {
     }
 
     /// What is told of it when it has ended.
-    pub fn into_record(
-        self,
-        outcome: Outcome,
-        finished: Instant,
-        first_token: Option<Instant>,
-    ) -> RequestRecord {
+    pub fn into_record(self, outcome: Outcome, finished: Instant) -> RequestRecord {
         let message = match outcome {
             Outcome::Completed => None,
             _ => self.last_failure.and_then(|failure| failure.message),
@@ -79,7 +78,8 @@ impl Request {
             admitted: self.admitted,
             last_admitted: self.last_admitted,
             sent: self.sent,
-            first_token,
+            first_token: self.first_token,
+            gaps: self.gaps,
             finished,
             outcome,
             message,

@@ -7,7 +7,7 @@ use crate::arrivals::{ArrivalProcess, Profile, Spacing};
 use crate::distribution::Distribution;
 use crate::limiter::LimiterSettings;
 use crate::mix::MixClass;
-use crate::outcome::{Answer, ClassIndex, Failure, ModelIndex, RequestRecord, StopReason};
+use crate::outcome::{Answer, ClassIndex, Failure, Gaps, ModelIndex, RequestRecord, StopReason};
 use crate::price::Price;
 use crate::quota::{Counting, MeterSettings, Quota};
 use crate::units::{Rate, TokenUsage, Tokens};
@@ -83,6 +83,7 @@ fn answered(sent: Instant, finished: Instant) -> AttemptOutcome {
     AttemptOutcome {
         sent,
         first_token: None,
+        gaps: Gaps::default(),
         finished,
         result,
     }
@@ -92,6 +93,7 @@ fn failed(sent: Instant, finished: Instant, failure: Failure) -> AttemptOutcome 
     AttemptOutcome {
         sent,
         first_token: None,
+        gaps: Gaps::default(),
         finished,
         result: Err(failure.into()),
     }

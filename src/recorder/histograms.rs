@@ -36,9 +36,14 @@ impl Histograms {
 
     /// Adds one value, in nanoseconds.
     pub fn record(&mut self, timing: Timing, nanos: u64) {
+        self.record_times(timing, nanos, 1);
+    }
+
+    /// Adds the same value `times` times, in nanoseconds.
+    pub fn record_times(&mut self, timing: Timing, nanos: u64, times: u64) {
         self.kept[timing as usize]
             .get_or_insert_with(Recorded::new)
-            .record(nanos.min(GREATEST));
+            .record(nanos.min(GREATEST), times);
     }
 
     /// Adds everything that `other` holds.
@@ -82,12 +87,12 @@ impl Recorded {
         }
     }
 
-    fn record(&mut self, nanos: u64) {
+    fn record(&mut self, nanos: u64, times: u64) {
         // Not `saturating_record`: that cuts values off where an automatic histogram would grow.
         self.histogram
-            .record(nanos)
+            .record_n(nanos, times)
             .expect("a histogram grows to hold any value up to GREATEST");
-        self.sum += u128::from(nanos);
+        self.sum += u128::from(nanos) * u128::from(times);
         self.least = self.least.min(nanos);
         self.greatest = self.greatest.max(nanos);
     }

@@ -62,6 +62,14 @@ pub struct Group {
     pub dispatch_lag: Spread,
     /// Sent → first token of the last attempt, of completed requests; none unless streaming.
     pub ttft: Option<Spread>,
+    /// Token event → next token event, of completed requests, each pause by itself; none unless
+    /// streaming.
+    #[serde(default)]
+    pub itl: Option<Spread>,
+    /// (First token → finished) / output tokens, of completed requests: time per output token; none
+    /// unless streaming.
+    #[serde(default)]
+    pub tpot: Option<Spread>,
     /// Tokens by the service's count, over all attempts.
     pub usage: TokenUsage,
     /// Input tokens that the client expected of the completed requests.

@@ -258,7 +258,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::outcome::{ClassIndex, EarlierAttempt, ModelIndex};
+    use crate::outcome::{ClassIndex, EarlierAttempt, Gaps, ModelIndex};
     use crate::units::TokenUsage;
 
     /// A request that was sent at `sent`, in milliseconds, and answered three seconds later.
@@ -273,6 +273,7 @@ mod tests {
             last_admitted: Some(sent),
             sent: Some(sent),
             first_token: None,
+            gaps: Gaps::default(),
             finished: sent + Duration::from_secs(3),
             outcome: Outcome::Completed,
             message: None,

@@ -161,6 +161,7 @@ impl Tally {
                 0.0
             }
         };
+        let streamed = |timing| frame.streaming.then(|| spread(&self.histograms, timing));
         let refused = self.counts.failed + self.counts.dropped;
         Group {
             name: name.to_owned(),
@@ -173,9 +174,9 @@ impl Tally {
             limiter_wait: spread(&self.histograms, Timing::LimiterWait),
             service_time: spread(&self.histograms, Timing::ServiceTime),
             dispatch_lag: spread(&self.histograms, Timing::DispatchLag),
-            ttft: frame
-                .streaming
-                .then(|| spread(&self.histograms, Timing::Ttft)),
+            ttft: streamed(Timing::Ttft),
+            itl: streamed(Timing::Itl),
+            tpot: streamed(Timing::Tpot),
             usage: self.usage,
             input_estimated: self.input_estimated,
             input_counted: self.input_counted,
@@ -232,6 +233,22 @@ pub(super) fn record_timings(histograms: &mut Histograms, request: &RequestRecor
                 record(Timing::Ttft, sent, first_token);
             }
         }
+        record_tokens(histograms, request);
+    }
+}
+
+/// Records the pace of a streamed answer.
+fn record_tokens(histograms: &mut Histograms, request: &RequestRecord) {
+    for (gap, times) in request.gaps.iter() {
+        histograms.record_times(Timing::Itl, nanos(gap), times);
+    }
+    // A retried request's usage may hold tokens of attempts that were cut off.
+    if let Some(first_token) = request.first_token
+        && request.attempts == 1
+        && let Some(pace) =
+            nanos(request.finished - first_token).checked_div(request.usage.output.0)
+    {
+        histograms.record(Timing::Tpot, pace);
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::measured::{Counts, Group, Throttles};
 use super::*;
-use crate::outcome::{ClassIndex, DropReason, EarlierAttempt, Outcome};
+use crate::outcome::{ClassIndex, DropReason, EarlierAttempt, Gaps, Outcome};
 use crate::units::{TokenUsage, Tokens};
 
 /// How one made-up request fares; times in milliseconds.
@@ -62,6 +62,7 @@ fn events_of(id: u64, fate: &Fate) -> Vec<(Instant, Event)> {
         last_admitted: None,
         sent: None,
         first_token: None,
+        gaps: Gaps::default(),
         finished: due + Duration::from_millis(fate.wait),
         outcome: fate.end,
         message: None,

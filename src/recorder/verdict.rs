@@ -66,7 +66,9 @@ fn judge_one(expectation: Expectation, measured: &Measured) -> Verdict {
 /// full stop.
 const fn why_not_measured(metric: Metric) -> &'static str {
     match metric {
-        Metric::Time(Timing::Ttft, _) => "not measured: too few answers were streamed",
+        Metric::Time(Timing::Ttft | Timing::Itl | Timing::Tpot, _) => {
+            "not measured: too few answers were streamed"
+        }
         Metric::Time(..) => "not measured: too few samples",
         Metric::ThrottleShare => "not measured: no attempt ended",
         Metric::FailureShare | Metric::DropShare => "not measured: no request ended",
@@ -121,6 +123,8 @@ fn spread_of(group: &Group, timing: Timing) -> Option<Spread> {
         Timing::ServiceTime => Some(group.service_time),
         Timing::DispatchLag => Some(group.dispatch_lag),
         Timing::Ttft => group.ttft,
+        Timing::Itl => group.itl,
+        Timing::Tpot => group.tpot,
     }
 }
 

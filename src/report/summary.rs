@@ -7,7 +7,7 @@ use super::words::{count, counted, length, part_of, percent, wrap};
 use super::{quotas, times};
 use crate::expect::{Kind, Metric};
 use crate::outcome::Failure;
-use crate::recorder::measured::{Group, Measured, QuotaUse, Throttles};
+use crate::recorder::measured::{Group, Measured, QuotaUse, Spread, Throttles};
 use crate::recorder::verdict::Verdict;
 use crate::results::{Run, RunFile, RunState, Target};
 use crate::units::{Usd, significant};
@@ -382,12 +382,24 @@ fn not_measured(file: &RunFile) -> Vec<String> {
     missing
 }
 
+/// Whether answers were streamed, but only their rows are left.
+fn between_tokens_is_lost(measured: &Measured) -> bool {
+    let samples = |spread: Option<Spread>| spread.map_or(0, |spread| spread.count);
+    samples(measured.total.tpot) > 0
+        && samples(measured.total.itl) == 0
+        && measured.total.usage.output.0 > measured.total.attempts.answered
+}
+
 fn gaps(measured: &Measured) -> Vec<&'static str> {
     let unsteady = |quota: &QuotaUse| quota.tokens.steady.is_none();
     [
         (
             measured.total.ttft.is_none(),
             "time to first token and between tokens: answers were not streamed",
+        ),
+        (
+            between_tokens_is_lost(measured),
+            "between tokens: rows do not hold it, and the run did not come to its end",
         ),
         (
             measured.total.cost.is_none(),

@@ -4,6 +4,7 @@ use super::style::Style;
 use super::table::{Table, name};
 use super::words::{count, length};
 use crate::recorder::measured::{Group, Inflated, Measured, Quantile, Spread};
+use crate::units::significant;
 
 /// What stands for a quantile that the sample cannot carry.
 const TOO_FEW: &str = "too few";
@@ -49,6 +50,12 @@ pub(super) fn of_the_run(total: &Group, style: Style) -> String {
     if let Some(ttft) = &total.ttft {
         row("time to first token", "sent → first token", spread(ttft));
     }
+    if let Some(itl) = &total.itl {
+        row("between tokens", "token → next token", spread(itl));
+    }
+    if let Some(tpot) = &total.tpot {
+        row("time per token", "first → finished, each", spread(tpot));
+    }
     row(
         "dispatch lag",
         "admitted → sent",
@@ -62,8 +69,50 @@ pub(super) fn by_group(measured: &Measured, style: Style) -> Vec<String> {
     [("Prompt", &measured.classes), ("Model", &measured.models)]
         .into_iter()
         .filter(|(_, groups)| groups.len() > 1)
-        .map(|(heading, groups)| groups_table(heading, groups, style))
+        .flat_map(|(heading, groups)| {
+            let streams = groups.iter().any(|group| group.ttft.is_some());
+            let times = groups_table(heading, groups, style);
+            [
+                Some(times),
+                streams.then(|| tokens_table(heading, groups, style)),
+            ]
+        })
+        .flatten()
         .collect()
+}
+
+/// How fast the tokens of each group came.
+fn tokens_table(heading: &str, groups: &[Group], style: Style) -> String {
+    let heading = [
+        heading,
+        "first token p50",
+        "p99",
+        "between tokens p50",
+        "p99",
+        "tokens/s p50",
+        "output tokens/s",
+    ];
+    let mut table = Table::new(1, heading);
+    let none = Spread::default();
+    for group in groups {
+        let [ttft_p50, _, ttft_p99, ..] = spread(group.ttft.as_ref().unwrap_or(&none));
+        let [itl_p50, _, itl_p99, ..] = spread(group.itl.as_ref().unwrap_or(&none));
+        let [tpot, ..] = spread(group.tpot.as_ref().unwrap_or(&none));
+        let speed = group
+            .tpot
+            .and_then(|tpot| tpot.p50_ns)
+            .filter(|&nanos| nanos > 0);
+        table.row([
+            name(&group.name),
+            ttft_p50,
+            ttft_p99,
+            itl_p50,
+            itl_p99,
+            speed.map_or(tpot, |nanos| significant(1e9 / nanos as f64)),
+            significant(group.output_tokens_per_second),
+        ]);
+    }
+    table.render(style)
 }
 
 fn groups_table(heading: &str, groups: &[Group], style: Style) -> String {

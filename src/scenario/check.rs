@@ -8,6 +8,7 @@
 
 mod arrivals;
 mod distribution;
+mod faults;
 mod fit;
 mod lengths;
 mod limiter;
@@ -66,7 +67,12 @@ fn scenario(
         .arrivals
         .and_then(|raw| arrivals::arrivals(raw, folder, problems));
     let run = settings::run(raw.run, arrivals.as_ref(), recorded, problems);
-    let service = service::service(raw.service, problems);
+    let names: Vec<&String> = raw
+        .model
+        .iter()
+        .flat_map(|models| models.value.keys())
+        .collect();
+    let service = service::service(raw.service, &names, problems);
     let limiter = limiter::limiter(raw.limiter, &service, &target, problems);
     let retry = settings::retry(raw.retry, problems);
     let models = raw.model.map(|raw| raw.value).unwrap_or_default();

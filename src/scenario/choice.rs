@@ -4,6 +4,7 @@
 
 use schemars::{Schema, json_schema};
 
+use super::Api;
 use super::suggest::{closest, listed};
 use super::value::{Scalar, Value};
 use crate::catalogue::Family;
@@ -12,17 +13,7 @@ use crate::limiter::Oversize;
 use crate::outcome::Failure;
 use crate::quota::Enforcement;
 use crate::service::Adjustment;
-
-/// The operation that is called, as written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ApiName {
-    InvokeModel,
-    Converse,
-    /// Known, but not supported: `InvokeModelWithResponseStream`.
-    InvokeModelStream,
-    /// Known, but not supported: `ConverseStream`.
-    ConverseStream,
-}
+use crate::service::fault::Flaw;
 
 /// How requests lie between one another, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +21,14 @@ pub(super) enum SpacingName {
     Even,
     Poisson,
 }
+
+/// Where a connection is reset, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ResetName(pub Flaw);
+
+/// How an answer is damaged, as written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct DamageName(pub Flaw);
 
 /// What a limiter sets aside, as written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +66,26 @@ const SPACINGS: &[(&str, SpacingName)] = &[
     ("poisson", SpacingName::Poisson),
 ];
 
-const APIS: &[(&str, ApiName)] = &[
-    ("invoke-model", ApiName::InvokeModel),
-    ("converse", ApiName::Converse),
-    ("invoke-model-stream", ApiName::InvokeModelStream),
-    ("converse-stream", ApiName::ConverseStream),
+const APIS: &[(&str, Api)] = &[
+    ("invoke-model", Api::InvokeModel),
+    ("converse", Api::Converse),
+    ("invoke-model-stream", Api::InvokeModelStream),
+    ("converse-stream", Api::ConverseStream),
+];
+
+const RESETS: &[(&str, ResetName)] = &[
+    ("before-head", ResetName(Flaw::ResetBeforeHead)),
+    ("after-head", ResetName(Flaw::ResetAfterHead)),
+    ("mid-body", ResetName(Flaw::ResetMidBody)),
+];
+
+const DAMAGES: &[(&str, DamageName)] = &[
+    ("truncated-chunk", DamageName(Flaw::TruncatedChunk)),
+    ("corrupt", DamageName(Flaw::Corrupt)),
+    ("early-end", DamageName(Flaw::EarlyEnd)),
+    ("content-type", DamageName(Flaw::ContentType)),
+    ("empty-body", DamageName(Flaw::EmptyBody)),
+    ("large-body", DamageName(Flaw::LargeBody)),
 ];
 
 const FAMILIES: &[(&str, Family)] = &[
@@ -169,19 +183,24 @@ choice!(
     "a class of failures such as `\"throttled_tokens\"` or `\"timeout\"`"
 );
 
-impl Value for ApiName {
-    const NOUN: &'static str = "an API";
-    const EXAMPLE: &'static str = "`\"invoke-model\"` or `\"converse\"`";
-
-    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
-        choose(scalar, APIS)
-    }
-
-    fn schema() -> Schema {
-        // An editor should not offer what this version then rejects.
-        names_schema(&APIS[..2])
-    }
-}
+choice!(
+    Api,
+    APIS,
+    "an API",
+    "`\"invoke-model\"`, `\"converse\"`, `\"invoke-model-stream\"` or `\"converse-stream\"`"
+);
+choice!(
+    ResetName,
+    RESETS,
+    "a place to reset a connection",
+    "`\"before-head\"`, `\"after-head\"` or `\"mid-body\"`"
+);
+choice!(
+    DamageName,
+    DAMAGES,
+    "a way to damage an answer",
+    "a way to damage an answer such as `\"early-end\"` or `\"empty-body\"`"
+);
 
 impl Value for Metric {
     const NOUN: &'static str = "a metric";

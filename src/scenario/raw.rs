@@ -14,7 +14,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::choice::{ApiName, ReservationName, SpacingName};
+use super::Api;
+use super::choice::{DamageName, ReservationName, ResetName, SpacingName};
 use super::raw_distribution::{Count, RawDistribution, Time};
 use super::value::{Bound, Field, List, Placed};
 use crate::catalogue::Family;
@@ -247,7 +248,7 @@ pub(super) struct RawModel {
     #[schemars(required)]
     pub id: Option<Field<String>>,
     /// The operation that is called; "invoke-model" unless given.
-    pub api: Option<Field<ApiName>>,
+    pub api: Option<Field<Api>>,
     /// The shape of its `InvokeModel` bodies, where the catalogue does not know it.
     pub family: Option<Field<Family>>,
     /// How many tokens of quota one output token costs, where the catalogue does not know it.
@@ -430,6 +431,50 @@ pub(super) struct RawService {
     pub throttles_cost_requests: Option<Field<bool>>,
     /// Whether a call that fails costs all that it had reserved; false unless given.
     pub failures_keep_reservation: Option<Field<bool>>,
+    /// What goes wrong on purpose.
+    pub fault: Option<List<Placed<RawFault>>>,
+}
+
+/// Something that goes wrong with some calls: one of `refuse`, `exception`, `delay`, `stall`,
+/// `reset` and `damage`, with those calls for which all else that is given holds.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFault {
+    /// The call is refused with this error of the service.
+    pub refuse: Option<Field<Failure>>,
+    /// This error of the service comes in the middle of the answer: in a frame of a stream, or as a
+    /// late refusal.
+    pub exception: Option<Field<Failure>>,
+    /// The first token, or the refusal, comes so much later.
+    pub delay: Option<Field<Duration>>,
+    /// The answer pauses so long in its middle.
+    pub stall: Option<Field<Duration>>,
+    /// The connection is reset.
+    pub reset: Option<Field<ResetName>>,
+    /// The answer is damaged.
+    pub damage: Option<Field<DamageName>>,
+    /// Only calls to this model.
+    pub model: Option<Field<String>>,
+    /// So many of the calls, by chance.
+    pub share: Option<Field<Share>>,
+    /// Only these calls, counted from 1 as they arrive; retries count, calls to other models than
+    /// `model` do not.
+    pub calls: Option<List<Field<u64>>>,
+    /// Only calls that arrive in this time.
+    pub during: Option<Placed<RawDuring>>,
+}
+
+/// A length of time since the run began.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDuring {
+    /// When it begins; "0s" unless given.
+    pub from: Option<Field<Duration>>,
+    /// When it ends.
+    #[schemars(required)]
+    pub to: Option<Field<Duration>>,
+    /// How long after its beginning it begins again; it does not unless given.
+    pub every: Option<Field<Duration>>,
 }
 
 /// A pass mark.

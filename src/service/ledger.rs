@@ -34,6 +34,7 @@ pub(super) struct Ledger {
 struct Account {
     meters: Meters,
     counting: Counting,
+    running: u64,
 }
 
 /// A call that is being answered.
@@ -57,6 +58,7 @@ impl Ledger {
             .map(|model| Account {
                 meters: Meters::new(model.quota, meters),
                 counting: model.counting,
+                running: 0,
             })
             .collect();
         Self {
@@ -92,8 +94,25 @@ impl Ledger {
         }
     }
 
+    /// A call is throttled whatever the quota says.
+    pub fn throttle(&mut self, now: Instant, model: ModelIndex) {
+        self.settle_until(now);
+        let account = &mut self.models[usize::from(model.0)];
+        account.meters.advance(now);
+        account.meters.take(account.counting.throttled());
+    }
+
+    /// It is `now`.
+    pub fn advance(&mut self, now: Instant) {
+        self.settle_until(now);
+        for account in &mut self.models {
+            account.meters.advance(now);
+        }
+    }
+
     /// The call that has just been let in is answered so.
     pub fn run(&mut self, call: Running) {
+        self.models[usize::from(call.model.0)].running += 1;
         let first = if self.continuous {
             (call.first_token + STEP).min(call.complete)
         } else {
@@ -114,8 +133,10 @@ impl Ledger {
             .level(dimension)
     }
 
-    pub fn outstanding(&self) -> usize {
-        self.running.len()
+    pub fn outstanding(&self, model: ModelIndex) -> u64 {
+        self.models
+            .get(usize::from(model.0))
+            .map_or(0, |account| account.running)
     }
 
     fn settle_until(&mut self, now: Instant) {
@@ -124,7 +145,8 @@ impl Ledger {
         {
             self.due.pop();
             let call = &mut self.running[slot];
-            let meters = &mut self.models[usize::from(call.model.0)].meters;
+            let account = &mut self.models[usize::from(call.model.0)];
+            let meters = &mut account.meters;
             meters.advance(at);
             if at < call.complete {
                 let holds = call.holds_at(at);
@@ -134,6 +156,7 @@ impl Ledger {
                 self.due.push(Reverse((next, arrival, slot)));
             } else {
                 meters.settle(call.start, call.held, call.settled);
+                account.running -= 1;
                 self.running.remove(slot);
             }
         }

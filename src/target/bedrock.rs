@@ -12,10 +12,13 @@ use tokio::time::timeout;
 
 use super::Target;
 use crate::clock::Clock;
-use crate::exchange::{CallHeader, Endpoint, Text, exchange};
-use crate::outcome::{AttemptOutcome, Dispatch, Failure};
+use crate::exchange::stream::{Streamed, open};
+use crate::exchange::{CallHeader, Endpoint, ExchangeError, Text, exchange};
+use crate::outcome::{Answer, AttemptFailure, AttemptOutcome, Dispatch, Failure, Gaps};
 use crate::scenario::{Prompt, Scenario};
 use crate::text::made_up;
+use crate::time::Instant;
+use crate::units::TokenUsage;
 use crate::wire;
 
 /// Calls to Bedrock, prepared from a scenario. Cheap to clone; clones share one client.
@@ -66,11 +69,13 @@ impl BedrockTarget {
     }
 
     async fn call(self, dispatch: Dispatch) -> AttemptOutcome {
-        let prompt = &self.calls.prompts[usize::from(dispatch.class.0)];
-        let endpoint = &self.calls.endpoints[usize::from(dispatch.model.0)];
-        let header = self.calls.identified.then(|| CallHeader::new(&dispatch));
-        let sent = self.calls.clock.now();
-        let answer = timeout(self.calls.request_timeout, async {
+        let calls = &*self.calls;
+        let prompt = &calls.prompts[usize::from(dispatch.class.0)];
+        let endpoint = &calls.endpoints[usize::from(dispatch.model.0)];
+        let header = calls.identified.then(|| CallHeader::new(&dispatch));
+        let mut listener = Listener::new(calls.clock);
+        let sent = calls.clock.now();
+        let answer = timeout(calls.request_timeout, async {
             let made_up = prompt.text.is_none().then(|| made_up(dispatch.input));
             let prompt = wire::Prompt {
                 text: made_up.as_deref().or(prompt.text.as_deref()).unwrap_or(""),
@@ -80,20 +85,74 @@ impl BedrockTarget {
                 top_p: prompt.top_p,
                 stop: &prompt.stop,
             };
-            exchange(&self.client, endpoint, &prompt, Text::Skip, header).await
+            if endpoint.api.streams() {
+                let streamed = open(&self.client, endpoint, &prompt, dispatch.input, header);
+                return listener.listen(streamed.await?).await;
+            }
+            let exchanged = exchange(&self.client, endpoint, &prompt, Text::Skip, header);
+            Ok(exchanged.await?.answer)
         });
         let result = match answer.await {
-            Ok(Ok(exchanged)) => Ok(exchanged.answer),
-            Ok(Err(error)) => Err(error.failure),
-            Err(_elapsed) => Err(Failure::Timeout.into()),
+            Ok(result) => result.map_err(|error| error.failure),
+            Err(_elapsed) => Err(AttemptFailure {
+                usage: listener.usage(),
+                ..Failure::Timeout.into()
+            }),
         };
-        let finished = self.calls.clock.now();
+        let finished = calls.clock.now();
         AttemptOutcome {
             sent,
-            first_token: None,
+            first_token: listener.first_token,
+            gaps: if result.is_ok() {
+                listener.gaps
+            } else {
+                Gaps::default()
+            },
             finished,
             result,
         }
+    }
+}
+
+/// Notes when each token event of a stream comes.
+struct Listener {
+    clock: Clock,
+    /// Kept here, so that what had come is known when the wait for the rest is given up.
+    streamed: Option<Streamed>,
+    first_token: Option<Instant>,
+    last_token: Option<Instant>,
+    gaps: Gaps,
+}
+
+impl Listener {
+    fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            streamed: None,
+            first_token: None,
+            last_token: None,
+            gaps: Gaps::default(),
+        }
+    }
+
+    async fn listen(&mut self, streamed: Streamed) -> Result<Answer, ExchangeError> {
+        let streamed = self.streamed.insert(streamed);
+        while streamed.next().await?.is_some() {
+            let now = self.clock.now();
+            self.first_token.get_or_insert(now);
+            if let Some(last) = self.last_token.replace(now) {
+                self.gaps.push(now - last, 1);
+            }
+        }
+        let answer = streamed.answer();
+        answer.ok_or_else(|| AttemptFailure::from(Failure::Interrupted).into())
+    }
+
+    fn usage(&self) -> TokenUsage {
+        self.streamed
+            .as_ref()
+            .map(Streamed::usage)
+            .unwrap_or_default()
     }
 }
 

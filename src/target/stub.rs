@@ -8,14 +8,18 @@
 //! too). So when a server has kept `KEPT_BYTES_MAX`, a fresh one with a client of its own takes
 //! over; the old one goes when its last call is answered.
 //!
-//! Deliberately not: a stub that streams or that fails half-way; wiremock sends a body whole.
+//! wiremock sends a body whole, so scenarios that stream or in which something goes wrong on purpose
+//! get hyper by themselves.
 
 mod answer;
+mod connection;
 mod pacer;
+mod play;
 mod server;
+mod state;
 
 use std::future::Future;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,8 +30,9 @@ use aws_sdk_bedrockruntime::config::SharedCredentialsProvider;
 use wiremock::matchers::any;
 use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
 
-use self::answer::Answers;
+use self::answer::{Answers, Body};
 use self::server::Server;
+pub use self::state::{Counted, ModelState, State};
 use super::Target;
 use super::bedrock::{BedrockTarget, Calls};
 use crate::clock::Clock;
@@ -71,6 +76,50 @@ pub enum StubServer {
     Hyper,
 }
 
+impl StubServer {
+    /// What serves `scenario` best: hyper what wiremock cannot.
+    #[must_use]
+    pub fn of(scenario: &Scenario) -> Self {
+        if scenario.streams() || !scenario.service.faults.is_empty() {
+            Self::Hyper
+        } else {
+            Self::Wiremock
+        }
+    }
+}
+
+/// A stub that stands alone, for anybody's client. It serves until it is dropped.
+#[derive(Debug)]
+pub struct Stub {
+    answers: Arc<Answers>,
+    server: Server,
+}
+
+impl Stub {
+    /// Serves `scenario` on a port of the loopback interface; on any that is free, if it is zero.
+    ///
+    /// # Errors
+    /// If the port is taken, or the system gives no thread.
+    pub fn start(scenario: &Scenario, port: u16, clock: Clock) -> std::io::Result<Self> {
+        let answers = Arc::new(Answers::new(scenario, clock));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
+        let server = Server::start(listener, Arc::clone(&answers))?;
+        Ok(Self { answers, server })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> String {
+        self.server.uri()
+    }
+
+    /// What has happened so far.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.answers.state()
+    }
+}
+
 /// One server and the client that reaches it. It stops serving when the last call lets go of it.
 #[derive(Debug)]
 struct Face {
@@ -93,7 +142,7 @@ impl StubTarget {
     /// # Errors
     /// If there is no free port.
     pub async fn start(scenario: &Scenario, clock: Clock) -> std::io::Result<Self> {
-        Self::start_on(StubServer::default(), scenario, clock).await
+        Self::start_on(StubServer::of(scenario), scenario, clock).await
     }
 
     /// [`Self::start`], with a choice of what serves it.
@@ -181,6 +230,7 @@ impl Target for StubTarget {
             under_way(back).await;
             AttemptOutcome {
                 sent,
+                first_token: outcome.first_token.map(|at| at + back),
                 finished: shared.clock.now(),
                 ..outcome
             }
@@ -274,7 +324,19 @@ impl Respond for Responder {
             .headers
             .get(CALL_HEADER)
             .and_then(|value| value.to_str().ok());
-        let answer = self.answers.answer(request.url.path(), call, &request.body);
+        let mut answer = self.answers.answer(request.url.path(), call, &request.body);
+        let body = match &mut answer.body {
+            Body::Whole(bytes) => bytes.to_vec(),
+            // Not this server's work; but whoever asks for a stream gets all of it at its end.
+            Body::Streamed(play) => {
+                let mut bytes = Vec::new();
+                while let Some(step) = play.next() {
+                    bytes.extend_from_slice(&step.bytes);
+                    answer.at = step.at;
+                }
+                bytes
+            }
+        };
         answer
             .headers
             .iter()
@@ -282,7 +344,7 @@ impl Respond for Responder {
                 ResponseTemplate::new(answer.status),
                 |response, (name, value)| response.insert_header(*name, value.as_str()),
             )
-            .set_body_raw(answer.body, answer::CONTENT_TYPE)
+            .set_body_raw(body, answer.content_type)
             .set_delay(self.answers.until(answer.at))
     }
 }

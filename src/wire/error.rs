@@ -40,6 +40,15 @@ impl ServiceError {
         Self::new(400, "ValidationException", message)
     }
 
+    /// 400: the model is reached only through an inference profile.
+    #[must_use]
+    pub fn profile_only(model_id: &str) -> Self {
+        Self::validation(format!(
+            "Invocation of model ID {model_id} with on-demand throughput isn\u{2019}t supported. \
+             Retry your request with the ID or ARN of an inference profile that contains this model."
+        ))
+    }
+
     /// 400: `max_tokens` is above the model's limit.
     #[must_use]
     pub fn max_tokens_too_large(limit: Tokens) -> Self {
@@ -113,6 +122,11 @@ const fn plain_answer(failure: Failure) -> Option<(u16, &'static str, &'static s
             424,
             "ModelErrorException",
             "The request failed due to an error while processing the model.",
+        ),
+        Failure::ModelStreamError => (
+            424,
+            "ModelStreamErrorException",
+            "An error occurred while streaming the response. Retry your request.",
         ),
         Failure::AccessDenied => (
             403,
@@ -198,7 +212,7 @@ const EXCEPTIONS: [(&str, Failure); 20] = [
     ("InternalServerException", Failure::InternalServer),
     ("ModelTimeoutException", Failure::ModelTimeout),
     ("ModelErrorException", Failure::ModelError),
-    ("ModelStreamErrorException", Failure::ModelError),
+    ("ModelStreamErrorException", Failure::ModelStreamError),
     ("ValidationException", Failure::Validation),
     ("AccessDeniedException", Failure::AccessDenied),
     ("ResourceNotFoundException", Failure::NotFound),

@@ -8,7 +8,7 @@ use super::super::error::ResultsError;
 use super::super::run_file::Settings;
 use super::{COLUMNS, REQUESTS_FILE};
 use crate::outcome::{
-    ClassIndex, DropReason, EarlierAttempt, Failure, ModelIndex, Outcome, RequestRecord,
+    ClassIndex, DropReason, EarlierAttempt, Failure, Gaps, ModelIndex, Outcome, RequestRecord,
 };
 use crate::time::Instant;
 use crate::units::{TokenUsage, Tokens};
@@ -111,6 +111,7 @@ impl RequestRows {
             last_admitted,
             sent,
             first_token,
+            gaps: Gaps::default(),
             finished,
             outcome,
             message,

@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::outcome::{ClassIndex, DropReason, Failure, ModelIndex, Outcome};
+use crate::outcome::{ClassIndex, DropReason, Failure, Gaps, ModelIndex, Outcome};
 use crate::quota::Quota;
 use crate::results::{ClassSettings, ModelSettings};
 use crate::units::{TokenUsage, Tokens};
@@ -100,6 +100,7 @@ prop_compose! {
             last_admitted,
             sent,
             first_token,
+            gaps: Gaps::default(),
             finished,
             outcome,
             message: message.map(String::into_boxed_str),
@@ -150,6 +151,7 @@ fn any_record() -> RequestRecord {
         last_admitted: Some(Instant::from_nanos(60)),
         sent: Some(Instant::from_nanos(70)),
         first_token: None,
+        gaps: Gaps::default(),
         finished: Instant::from_nanos(80),
         outcome: Outcome::Failed(Failure::Unavailable),
         message: Some("busy, sorry".into()),

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::super::choice::ApiName;
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::Problems;
 use super::super::raw::{RawModel, RawQuota};
@@ -88,13 +87,14 @@ fn model(
     }
     let id = problems.require(value.id.take(), "id", &span, "`id`, the model's id or ARN");
     let facts = facts(name, &span, id.as_ref(), value, problems);
-    let (id, facts) = (id?, facts?);
+    let (api, id, facts) = (api?, id?, facts?);
+    streams(&api, &facts, problems);
     let counting = limiting.service.counting(facts.burndown);
     Some(ScenarioModel {
         name: name.to_owned(),
         id: id.value,
         facts,
-        api: api?,
+        api: api.value,
         quota,
         counting,
         limiter: limiting
@@ -103,21 +103,19 @@ fn model(
     })
 }
 
-fn api(raw: &mut RawModel, problems: &mut Problems) -> Option<Api> {
-    let Some(field) = raw.api.take() else {
-        return Some(Api::InvokeModel);
-    };
-    let name = problems.read(Some(field))?;
-    match name.value {
-        ApiName::InvokeModel => Some(Api::InvokeModel),
-        ApiName::Converse => Some(Api::Converse),
-        ApiName::InvokeModelStream | ApiName::ConverseStream => {
-            let title = "streaming is not supported by this version";
-            let help = "write `\"invoke-model\"` or `\"converse\"`";
-            let problem = Diagnostic::error("streaming-unsupported", title);
-            problems.push(problem.at(name.span, "streams").help(help));
-            None
-        }
+fn api(raw: &mut RawModel, problems: &mut Problems) -> Option<Placed<Api>> {
+    match raw.api.take() {
+        Some(field) => problems.read(Some(field)),
+        None => Some(Placed::new(0..0, Api::InvokeModel)),
+    }
+}
+
+/// Says that a model has no streams where it is asked for one.
+fn streams(api: &Placed<Api>, facts: &Model, problems: &mut Problems) {
+    if api.value == Api::InvokeModelStream && facts.family == Family::Jurassic {
+        let title = format!("`{}` cannot stream", facts.name);
+        let problem = Diagnostic::error("no-stream", title).at(api.span.clone(), "");
+        problems.push(problem.help("write `\"invoke-model\"`"));
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use super::super::ScenarioModel;
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::Problems;
 use super::super::value::Placed;
-use super::super::{Api, ScenarioModel};
 use super::fit::{self, Container, Owner, Reservation};
 use super::lengths::Lengths;
 use super::surroundings::Surroundings;
@@ -40,7 +40,7 @@ pub(super) fn reserve(
         }
         return Some(Tokens(max_tokens.value));
     }
-    if model.api == Api::InvokeModel && facts.family.requires_max_tokens() {
+    if model.api.is_native() && facts.family.requires_max_tokens() {
         if problems.excuses("max_tokens") {
             return None;
         }
@@ -52,10 +52,7 @@ pub(super) fn reserve(
         problems.push(problem.help("add `max_tokens`, or call it with `api = \"converse\"`"));
         return None;
     }
-    let default = match model.api {
-        Api::InvokeModel => facts.family.default_max_tokens(),
-        Api::Converse => None,
-    };
+    let default = model.api.default_max_tokens(facts.family);
     if default.is_none() && !problems.excuses("max_tokens") {
         let most = facts.max_output.0;
         let title = format!(

@@ -7,6 +7,7 @@ use super::super::problems::Problems;
 use super::super::raw::RawService;
 use super::super::value::Placed;
 use super::distribution::distribution;
+use super::faults;
 use super::settings::share;
 use crate::distribution::Distribution;
 use crate::quota::{Counting, MeterSettings};
@@ -33,7 +34,11 @@ impl Service {
 
 /// Reads the table; what it does not say is as Bedrock is documented or, where it is not, as has
 /// been measured most often.
-pub(super) fn service(raw: Option<Placed<RawService>>, problems: &mut Problems) -> Service {
+pub(super) fn service(
+    raw: Option<Placed<RawService>>,
+    models: &[&String],
+    problems: &mut Problems,
+) -> Service {
     let raw = raw.map(|raw| raw.value).unwrap_or_default();
     let first_token = raw.first_token.and_then(|raw| distribution(raw, problems));
     let network = raw.network.and_then(|raw| distribution(raw, problems));
@@ -87,6 +92,7 @@ pub(super) fn service(raw: Option<Placed<RawService>>, problems: &mut Problems) 
             meters,
             adjustment: problems.get(raw.adjustment).unwrap_or_default(),
             network: network.map(|placed| placed.value),
+            faults: faults::faults(raw.fault, models, problems),
         },
         counting: Counting {
             burndown: 1,
