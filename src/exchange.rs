@@ -319,6 +319,10 @@ where
         SdkError::TimeoutError(_) => Failure::Timeout,
         SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => Failure::Timeout,
         SdkError::DispatchFailure(dispatch) if dispatch.is_io() => Failure::Transport,
+        // A body that did not come whole was never handed over.
+        SdkError::ResponseError(response) if response.raw().body().bytes().is_none() => {
+            Failure::Transport
+        }
         SdkError::ResponseError(_) => Failure::Unreadable,
         SdkError::ConstructionFailure(_) => Failure::Client,
         // No credentials, no Region, a certificate that is not trusted: nothing was answered.

@@ -385,6 +385,7 @@ impl Invoke for Echo {
             stop: StopReason::EndTurn,
             service_latency: None,
             latency: Duration::ZERO,
+            first_token: None,
             attempts: 1,
             quota_wait: Duration::ZERO,
             request_id: None,

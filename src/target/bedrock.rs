@@ -95,8 +95,9 @@ impl BedrockTarget {
         let result = match answer.await {
             Ok(result) => result.map_err(|error| error.failure),
             Err(_elapsed) => Err(AttemptFailure {
+                class: Failure::Timeout,
+                message: Some(format!("no answer within {:?}", calls.request_timeout).into()),
                 usage: listener.usage(),
-                ..Failure::Timeout.into()
             }),
         };
         let finished = calls.clock.now();
