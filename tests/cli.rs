@@ -610,7 +610,15 @@ fn every_command_shows_examples() {
         .collect();
     assert_eq!(
         commands,
-        ["run", "sim", "check", "report", "schema", "completions"]
+        [
+            "run",
+            "sim",
+            "stub",
+            "check",
+            "report",
+            "schema",
+            "completions"
+        ]
     );
     for command in commands {
         let said = said(&mut bedload(&[command, "--help"]));

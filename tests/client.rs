@@ -164,7 +164,7 @@ fn is_its_variant(failure: Failure, error: &InvokeError) -> bool {
         Failure::Unavailable => matches!(error, E::Capacity(_)),
         Failure::InternalServer => matches!(error, E::InternalServer(_)),
         Failure::ModelTimeout => matches!(error, E::ModelTimeout(_)),
-        Failure::ModelError => matches!(error, E::ModelError(_)),
+        Failure::ModelError | Failure::ModelStreamError => matches!(error, E::ModelError(_)),
         Failure::Validation => matches!(error, E::Validation(_)),
         Failure::InputTooLong => matches!(error, E::InputTooLong(_)),
         Failure::MaxTokensTooLarge => matches!(error, E::MaxTokensTooLarge(_)),

@@ -95,6 +95,7 @@ impl Setup {
             meters: self.meters,
             adjustment: self.adjustment,
             network: self.network.clone(),
+            faults: Vec::new(),
         };
         let served = ServedModel {
             quota: self.quota,
@@ -129,6 +130,7 @@ impl Answers for Answering {
             request: dispatch.id.request,
             attempt: dispatch.id.attempt,
             model: dispatch.model,
+            streams: false,
             input: dispatch.input,
             max_tokens: self.max_tokens,
             output: dispatch.output,
