@@ -248,6 +248,7 @@ fn simulate(plan: LoadPlan, watch: &mut Watch) -> u64 {
                 request: dispatch.id.request,
                 attempt: dispatch.id.attempt,
                 model: dispatch.model,
+                streams: false,
                 input: dispatch.input,
                 max_tokens: Tokens(800),
                 output: dispatch.output,

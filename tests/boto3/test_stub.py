@@ -182,8 +182,7 @@ class StubTest(unittest.TestCase):
         with self.assertRaises(ClientError) as caught:
             call()
         error = caught.exception
-        # botocore has a class for each error that the operation may answer with; Conflict is none.
-        self.assertEqual(type(error).__name__, "ClientError" if name == "ConflictException" else name)
+        self.assertEqual(type(error).__name__, name)
         self.assertEqual(error.response["Error"], {"Code": name, "Message": words})
         self.assertEqual(error.response["ResponseMetadata"]["HTTPStatusCode"], status)
 
