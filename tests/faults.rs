@@ -95,6 +95,57 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// By chance, in an open loop: the simulator and the stub strike the same attempts, retries included.
+#[test]
+fn chance_strikes_the_same_calls_in_both() {
+    let faults = [
+        "refuse = \"throttled_tokens\"",
+        "refuse = \"unavailable\"",
+        "exception = \"model_stream_error\"",
+        "reset = \"mid-body\"",
+        "damage = \"early-end\"",
+        "damage = \"content-type\"",
+    ];
+    let text = format!(
+        r#"
+name = "chance"
+target.stub = {{}}
+run = {{ duration = "2s", max_throttled = "100%" }}
+arrivals.poisson.rate = "150/s"
+retry = {{ max_attempts = 3, base = "5ms" }}
+
+[model.nova]
+id = "amazon.nova-lite-v1:0"
+api = "invoke-model-stream"
+quota = {{ rpm = 100_000, tpm = 100_000_000 }}
+
+[[prompt]]
+name = "short"
+input_tokens = 40
+max_tokens = 40
+output_tokens.uniform = {{ min = 1, max = 30 }}
+
+[service]
+first_token = "5ms"
+output_rate = "1000/s"
+
+[[service.fault]]
+share = "5%"
+{}
+"#,
+        faults.join("\n\n[[service.fault]]\nshare = \"5%\"\n")
+    );
+    let checked = Scenario::parse(&text, std::path::Path::new("")).expect("a good scenario");
+    let (stub, _) = on_the_stub(&checked.scenario);
+    let (simulated, _) = on_the_simulator(&checked.scenario);
+    assert!(stub.attempts.throttled.tokens > 0 && stub.attempts.failed.len() == 4);
+    assert_eq!(stub.counts, simulated.counts);
+    assert_eq!(stub.attempts, simulated.attempts);
+    assert_eq!(stub.failures, simulated.failures);
+    assert_eq!(stub.usage, simulated.usage);
+    assert_eq!(stub.settled, simulated.settled);
+}
+
 fn scenario(api: &str, fault: &str, retries: bool) -> Scenario {
     let attempts = if retries { 3 } else { 1 };
     let text = format!(

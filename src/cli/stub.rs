@@ -31,8 +31,12 @@ pub fn stub(args: &StubArgs) -> anyhow::Result<Exit> {
     };
     let signals = Signals::listen()?;
     super::run::raise_open_files();
-    let stub = Stub::start(&scenario, args.port, Clock::start())
-        .with_context(|| format!("cannot listen on port {}", args.port))?;
+    let stub = Stub::start(&scenario, args.port, Clock::start()).with_context(|| {
+        format!(
+            "cannot listen on port {}; give another `--port`, or 0 for any",
+            args.port
+        )
+    })?;
     let address = stub.address();
     output::print(&environment(&address))?;
     output::hint(&format!(
