@@ -35,6 +35,14 @@ fn invoke_answers_through_both_operations() {
 }
 
 #[test]
+fn stream_comes_in_pieces_and_can_be_given_up() {
+    let text = run("stream");
+    assert!(text.starts_with("The river carries"), "{text}");
+    assert!(text.contains("output tokens, the first after "), "{text}");
+    assert!(text.contains("given up after 1 output token"), "{text}");
+}
+
+#[test]
 fn quota_aware_waits_or_says_what_is_short() {
     let text = run("quota_aware");
     assert_eq!(text.matches("for quota").count(), 5, "{text}");

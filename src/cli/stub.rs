@@ -70,7 +70,7 @@ fn live_line(quiet: bool) -> ProgressBar {
     if quiet || !output::is_watched() {
         line.set_draw_target(ProgressDrawTarget::hidden());
     }
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {wide_msg}") {
         line.set_style(style);
     }
     line

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::error::MALFORMED;
 use super::{Incoming, converse, parse_request, to_bytes};
 use crate::catalogue::Family;
 use crate::units::Tokens;
@@ -47,8 +48,6 @@ pub fn parse(family: Family, body: &[u8]) -> Result<Incoming, String> {
 pub fn response_body(input: Tokens) -> Vec<u8> {
     to_bytes(&json!({"inputTokens": input}))
 }
-
-const MALFORMED: &str = "Malformed input request, please reformat your input and try again.";
 
 #[cfg(test)]
 mod tests {

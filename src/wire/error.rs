@@ -60,6 +60,10 @@ impl ServiceError {
     }
 }
 
+/// What it says of a body that it cannot read at all.
+pub(super) const MALFORMED: &str =
+    "Malformed input request, please reformat your input and try again.";
+
 /// How the service would say that a call failed so. None for what never comes from the service: a
 /// time-out of ours, a broken connection, an answer that cannot be used.
 ///
@@ -79,9 +83,7 @@ pub fn for_failure(failure: Failure) -> Option<ServiceError> {
         Failure::ThrottledOther => {
             throttling("Model is currently overloaded. Please try again later.")
         }
-        Failure::Validation => ServiceError::validation(
-            "Malformed input request, please reformat your input and try again.",
-        ),
+        Failure::Validation => ServiceError::validation(MALFORMED),
         Failure::InputTooLong => ServiceError::validation("Input is too long for requested model."),
         Failure::MaxTokensTooLarge => ServiceError::validation(
             "The maximum tokens you requested exceeds the model limit. \

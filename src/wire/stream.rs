@@ -166,6 +166,10 @@ pub fn parse_chunk(family: Family, chunk: &[u8]) -> Result<Chunk, WireError> {
         Family::Jamba | Family::MistralChat | Family::OpenAi => chat::parse_chunk(chunk),
         Family::Jurassic => serde_json::from_slice::<Value>(chunk).map(|_| Chunk::default()),
     };
+    // Only the last chunk is read twice.
+    if !says_metrics(chunk) {
+        return read.map_err(|reason| WireError { family, reason });
+    }
     let ended = read.and_then(|read| {
         let last: Last = serde_json::from_slice(chunk)?;
         Ok(Chunk {
@@ -195,6 +199,12 @@ fn chunks(family: Family, generated: &Generated<'_>, part: Part<'_>) -> Vec<Valu
 
 /// The member of the last chunk that every family has.
 const METRICS: &str = "amazon-bedrock-invocationMetrics";
+
+/// Whether the metrics' name stands anywhere in a chunk. JSON could spell it with escapes; Bedrock
+/// does not.
+fn says_metrics(chunk: &[u8]) -> bool {
+    std::str::from_utf8(chunk).is_ok_and(|text| text.contains(METRICS))
+}
 
 fn metrics(usage: &TokenUsage, latency_ms: u64, first_token_ms: u64) -> Value {
     let mut metrics = json!({
