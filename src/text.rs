@@ -34,9 +34,27 @@ pub fn made_up(tokens: Tokens) -> String {
     text
 }
 
+/// Token `index` of any [`made_up`] text, from 0, without the others.
+#[must_use]
+pub fn made_up_token(index: u64) -> String {
+    let length = PASSAGE.len() as u64;
+    let start = index % length * CHARACTERS_PER_TOKEN;
+    (start..start + CHARACTERS_PER_TOKEN)
+        .map(|place| char::from(PASSAGE.as_bytes()[(place % length) as usize]))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_by_themselves_are_the_text() {
+        let tokens = 3 * PASSAGE.len() as u64;
+        let text: String = (0..tokens).map(made_up_token).collect();
+        assert_eq!(text, made_up(Tokens(tokens)));
+        assert_eq!(made_up_token(u64::MAX).len(), 4);
+    }
 
     #[test]
     fn text_has_the_tokens_asked_for() {

@@ -155,8 +155,8 @@ target.stub = {{}}
 run = {{ max_requests = 4, request_timeout = "400ms", duration = "60s" }}
 arrivals.closed_loop.workers = 1
 
-[model.haiku]
-id = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
+[model.titan] # its streams begin with the first token
+id = "amazon.titan-text-express-v1"
 api = "{api}"
 quota = {{ rpm = 1_000, tpm = 1_000_000 }}
 

@@ -116,7 +116,8 @@ impl AnswerStream {
     /// Gives the rest up. The quota is settled with what had come: the tokens returned here.
     pub fn cancel(mut self) -> TokenUsage {
         let usage = self.streamed.usage();
-        self.settle(End::Answered(usage));
+        // Not `Answered`: how long answers are is learned from those that came to their end.
+        self.settle(End::Failed(usage));
         usage
     }
 
@@ -137,6 +138,6 @@ impl AnswerStream {
 
 impl Drop for AnswerStream {
     fn drop(&mut self) {
-        self.settle(End::Answered(self.streamed.usage()));
+        self.settle(End::Failed(self.streamed.usage()));
     }
 }

@@ -17,7 +17,7 @@ use crate::rng::Rng;
 use crate::scenario::Api;
 use crate::service::Course;
 use crate::service::fault::Flaw;
-use crate::text::{CHARACTERS_PER_TOKEN, made_up};
+use crate::text::{estimate_tokens, made_up, made_up_token};
 use crate::time::Instant;
 use crate::wire::stream::{Event, Part, chunk_events, converse_events};
 use crate::wire::{Generated, error};
@@ -40,7 +40,6 @@ pub(super) struct Play {
     family: Family,
     model: String,
     id: String,
-    text: String,
     rng: Rng,
     next: Next,
 }
@@ -76,7 +75,6 @@ impl Play {
             family,
             model: model.to_owned(),
             id,
-            text: made_up(course.usage.output),
             rng,
             next: Next::Begin,
         }
@@ -99,7 +97,7 @@ impl Play {
             (Next::End, None | Some(Flaw::LargeBody)) | (Next::Begin | Next::Token(_), _) => {
                 self.frames(part)
             }
-            (Next::End, Some(flaw)) => self.broken_end(flaw),
+            (Next::End, Some(flaw)) => Self::broken_end(flaw),
             (Next::Nothing, _) => return None,
         };
         self.next = match self.next {
@@ -131,26 +129,19 @@ impl Play {
 
     fn frames(&mut self, part: Part<'_>) -> Vec<u8> {
         let padding = self.rng.random_range(0..=PADDING_MAX);
-        let large;
-        let part = match part {
-            Part::Text { index, .. } => {
-                let width = CHARACTERS_PER_TOKEN as usize;
-                let start = index as usize * width;
-                let text = &self.text[start..start + width];
-                if index == 0 && self.course.flaw == Some(Flaw::LargeBody) {
-                    large = text.repeat(LARGE / width);
-                    Part::Text {
-                        index,
-                        text: &large,
-                    }
-                } else {
-                    Part::Text { index, text }
-                }
+        let text = match part {
+            Part::Begin | Part::End { .. } => String::new(),
+            Part::Text { index: 0, .. } if self.course.flaw == Some(Flaw::LargeBody) => {
+                made_up(estimate_tokens(LARGE as u64))
             }
+            Part::Text { index, .. } => made_up_token(index),
+        };
+        let part = match part {
+            Part::Text { index, .. } => Part::Text { index, text: &text },
             other => other,
         };
         let generated = Generated {
-            text: &self.text,
+            text: "", // events have their own pieces
             usage: self.course.usage,
             stop: self.course.stop,
             model: &self.model,
@@ -169,26 +160,30 @@ impl Play {
     }
 
     /// What stands in the place where a broken answer breaks.
-    fn broken_end(&mut self, flaw: Flaw) -> Vec<u8> {
+    fn broken_end(flaw: Flaw) -> Vec<u8> {
         match flaw {
             Flaw::Exception(failure) => exception_frame(failure),
             Flaw::Corrupt => {
-                let mut bytes = self.some_frame();
+                let mut bytes = some_frame();
                 if let Some(last) = bytes.last_mut() {
                     *last ^= 0xFF;
                 }
                 bytes
             }
             // The server cuts it off.
-            Flaw::TruncatedChunk => self.some_frame(),
+            Flaw::TruncatedChunk => some_frame(),
             _ => Vec::new(),
         }
     }
+}
 
-    /// A whole frame as any.
-    fn some_frame(&mut self) -> Vec<u8> {
-        self.frames(Part::Begin)
-    }
+/// A whole frame as any.
+fn some_frame() -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let kind = "contentBlockDelta";
+    let payload = br#"{"contentBlockIndex":0,"delta":{"text":""}}"#.to_vec();
+    frame(Event { kind, payload }, &mut bytes);
+    bytes
 }
 
 fn frame(event: Event, bytes: &mut Vec<u8>) {
