@@ -3,22 +3,26 @@
 //! Promises: a fact that is not known is absent, never guessed. An unknown model is [`None`], not a
 //! model with a burndown of 1, and a scope without a known price has none, not another scope's.
 //!
-//! Deliberately not: quotas. They belong to an account; a scenario states them.
+//! Deliberately not: an account's quotas. Those that AWS publishes are here ([`QuotaLine`]), with the
+//! codes by which one asks for more; what an account really has, a scenario states.
 //!
-//! The facts are in `catalogue/models.toml`. They age: burndown rates changed twice in 18 months,
-//! which is why every row has its date and a scenario may override what it needs.
+//! The facts are in `catalogue/models.toml` and `catalogue/quotas.csv`. They age: burndown rates
+//! changed twice in 18 months, which is why every row has its date, and why a file of the user's can
+//! correct or add rows ([`Catalogue::with`]).
 
 mod family;
+mod file;
 mod model_id;
+mod quota_line;
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
-
 pub use self::family::Family;
+pub use self::file::CatalogueError;
 use self::model_id::ModelId;
 pub use self::model_id::Scope;
+pub use self::quota_line::{QuotaLine, QuotaScope};
 use crate::price::Price;
 use crate::units::Tokens;
 
@@ -45,6 +49,8 @@ pub struct Model {
     pub retired: bool,
     /// The day of its end of life, as `YYYY-MM-DD`, where one is known.
     pub end_of_life: Option<String>,
+    /// The quotas of it that AWS publishes, in every scope; not what an account has.
+    pub quotas: Vec<QuotaLine>,
     /// The day on which these facts were looked up, as `YYYY-MM-DD`.
     pub as_of: String,
     /// Where these facts are from.
@@ -74,6 +80,7 @@ impl Model {
             profile_only: false,
             retired: false,
             end_of_life: None,
+            quotas: Vec::new(),
             as_of: String::new(),
             source: "stated".to_owned(),
         }
@@ -89,41 +96,112 @@ pub struct Entry {
     pub prices: BTreeMap<Scope, Price>,
 }
 
-/// The model that `id` names, with the price of the scope in which `id` calls it.
-///
-/// `id` is what a request carries: a foundation model's id, an inference profile's id, or the ARN of
-/// either. None if the model is not in the catalogue, or if only the account could tell which it is
-/// (application inference profiles, provisioned throughput).
+/// A set of rows: those that are shipped, or those with a user's own on top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalogue {
+    entries: Vec<Entry>,
+}
+
+impl Catalogue {
+    /// The rows that are part of the program.
+    #[must_use]
+    pub fn shipped() -> &'static Self {
+        &SHIPPED
+    }
+
+    /// These rows, corrected and added to by the TOML of a user's file: `[[model]]` tables as in
+    /// `models.toml`. One whose `id` is known needs only what differs; a new one needs all.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no such TOML, or a new model lacks a fact.
+    pub fn with(&self, text: &str) -> Result<Self, CatalogueError> {
+        let mut entries = self.entries.clone();
+        file::correct(&mut entries, text)?;
+        Ok(Self { entries })
+    }
+
+    /// Every row, in the order of the file.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The model that `id` names, with the price of the scope in which `id` calls it.
+    ///
+    /// `id` is what a request carries: a foundation model's id, an inference profile's id, or the ARN
+    /// of either. None if the model is not in the catalogue, or if only the account could tell which
+    /// it is (application inference profiles, provisioned throughput).
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<Model> {
+        let ModelId { foundation, scope } = ModelId::parse(id)?;
+        let entry = self.entry(foundation)?;
+        Some(Model {
+            price: entry.prices.get(&scope).copied(),
+            ..entry.model.clone()
+        })
+    }
+
+    /// The row of a foundation model.
+    #[must_use]
+    pub fn entry(&self, foundation: &str) -> Option<&Entry> {
+        let mut entries = self.entries.iter();
+        entries.find(|entry| entry.model.id == foundation)
+    }
+
+    /// The foundation model's id that looks most like `id`, for "did you mean"; none if none is near.
+    #[must_use]
+    pub fn closest(&self, id: &str) -> Option<&str> {
+        let meant = ModelId::parse(id)?.foundation.to_lowercase();
+        let ids = || self.entries.iter().map(|entry| entry.model.id.as_str());
+        // An id without its date or version is nearer to the whole id than edit distance says.
+        let begun =
+            ids().filter(|known| meant.len() >= SHORTEST_FRAGMENT && known.contains(&meant));
+        begun.min_by_key(|known| known.len()).or_else(|| {
+            ids()
+                .map(|known| (likeness(&meant, known), known))
+                .filter(|(likeness, _)| *likeness >= LEAST_LIKENESS)
+                .max_by(|(left, _), (right, _)| left.total_cmp(right))
+                .map(|(_, known)| known)
+        })
+    }
+}
+
+/// How much two ids look alike, from 0 to 1. What the longer one has at its end, a date or a version,
+/// counts little: else a wrong version would lead to whichever model has the shortest id.
+fn likeness(meant: &str, known: &str) -> f64 {
+    let whole = strsim::normalized_damerau_levenshtein(meant, known);
+    let Some(begun) = known
+        .get(..meant.len())
+        .filter(|cut| cut.len() >= SHORTEST_FRAGMENT)
+    else {
+        return whole;
+    };
+    whole.max(strsim::normalized_damerau_levenshtein(meant, begun) - VERSION_PENALTY)
+}
+
+/// [`Catalogue::find`] among the shipped rows.
 #[must_use]
 pub fn find(id: &str) -> Option<Model> {
-    let ModelId { foundation, scope } = ModelId::parse(id)?;
-    let entry = all().iter().find(|entry| entry.model.id == foundation)?;
-    Some(Model {
-        price: entry.prices.get(&scope).copied(),
-        ..entry.model.clone()
-    })
+    SHIPPED.find(id)
 }
 
-/// The foundation model's id that looks most like `id`, for "did you mean"; none if none is near.
+/// [`Catalogue::closest`] among the shipped rows.
 #[must_use]
 pub fn closest(id: &str) -> Option<&'static str> {
-    let meant = ModelId::parse(id)?.foundation.to_lowercase();
-    let ids = || all().iter().map(|entry| entry.model.id.as_str());
-    // An id without its date or version is nearer to the whole id than edit distance says.
-    let begun = ids().filter(|known| meant.len() >= SHORTEST_FRAGMENT && known.contains(&meant));
-    begun.min_by_key(|known| known.len()).or_else(|| {
-        ids()
-            .map(|known| (strsim::normalized_damerau_levenshtein(&meant, known), known))
-            .filter(|(likeness, _)| *likeness >= LEAST_LIKENESS)
-            .max_by(|(left, _), (right, _)| left.total_cmp(right))
-            .map(|(_, known)| known)
-    })
+    Catalogue::shipped().closest(id)
 }
 
-/// Every row, in the order of the file.
+/// The scope in which `id` is called; none where only the account could tell.
+#[must_use]
+pub fn scope(id: &str) -> Option<Scope> {
+    ModelId::parse(id).map(|parsed| parsed.scope)
+}
+
+/// Every shipped row, in the order of the file.
 #[must_use]
 pub fn all() -> &'static [Entry] {
-    &CATALOGUE
+    SHIPPED.entries()
 }
 
 /// Fragments shorter than this are part of too many ids to mean one.
@@ -132,86 +210,12 @@ const SHORTEST_FRAGMENT: usize = 6;
 /// Below this, another id is more of a surprise than a help.
 const LEAST_LIKENESS: f64 = 0.6;
 
-static CATALOGUE: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    let file: File = toml::from_str(include_str!("catalogue/models.toml"))
-        .expect("catalogue/models.toml is part of the program and a test parses it");
-    file.model.into_iter().map(Entry::from).collect()
+/// What it counts against an id that it goes on after what was meant.
+const VERSION_PENALTY: f64 = 0.02;
+
+static SHIPPED: LazyLock<Catalogue> = LazyLock::new(|| Catalogue {
+    entries: file::shipped(),
 });
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    model: Vec<Row>,
-}
-
-/// A row as it stands in the file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Row {
-    id: String,
-    name: String,
-    family: Family,
-    burndown: u32,
-    context: u64,
-    max_output: u64,
-    #[serde(default)]
-    profile_only: bool,
-    #[serde(default)]
-    retired: bool,
-    end_of_life: Option<String>,
-    as_of: String,
-    source: String,
-    #[serde(default)]
-    price: BTreeMap<Scope, Dollars>,
-}
-
-impl From<Row> for Entry {
-    fn from(row: Row) -> Self {
-        let prices: BTreeMap<Scope, Price> = row
-            .price
-            .into_iter()
-            .map(|(scope, dollars)| (scope, dollars.into()))
-            .collect();
-        let model = Model {
-            id: row.id,
-            name: row.name,
-            family: row.family,
-            burndown: row.burndown,
-            context: Tokens(row.context),
-            max_output: Tokens(row.max_output),
-            price: prices.get(&Scope::Base).copied(),
-            profile_only: row.profile_only,
-            retired: row.retired,
-            end_of_life: row.end_of_life,
-            as_of: row.as_of,
-            source: row.source,
-        };
-        Self { model, prices }
-    }
-}
-
-/// US dollars for a million tokens, as price lists print them.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Dollars {
-    input: f64,
-    output: f64,
-    cache_read: Option<f64>,
-    cache_write: Option<f64>,
-}
-
-impl From<Dollars> for Price {
-    /// Without a price of their own, cached tokens cost as much as other input.
-    fn from(dollars: Dollars) -> Self {
-        let micro = |dollars: f64| (dollars * 1e6).round() as u64;
-        Self {
-            input: micro(dollars.input),
-            output: micro(dollars.output),
-            cache_read: micro(dollars.cache_read.unwrap_or(dollars.input)),
-            cache_write: micro(dollars.cache_write.unwrap_or(dollars.input)),
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests;

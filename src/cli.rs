@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod drawing;
 mod exit;
+mod models;
 mod output;
 mod overrides;
 mod progress;
@@ -41,6 +42,7 @@ pub fn main() -> ExitCode {
         Command::Sim(sim) => run::sim(&sim),
         Command::Stub(stub) => stub::stub(&stub),
         Command::Check(check) => check::check(&check),
+        Command::Models(models) => models::models(&models),
         Command::Report(report) => report::report(&report),
         Command::Schema(schema) => output::print(&schema.text()),
         Command::Completions(completions) => {

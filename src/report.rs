@@ -6,6 +6,7 @@
 //!
 //! Deliberately not: judgement (the verdicts are in the run) and printing.
 
+mod models;
 mod quotas;
 mod style;
 mod summary;
@@ -14,6 +15,7 @@ mod times;
 mod variants;
 mod words;
 
+pub use models::{model, model_ages, models};
 pub use style::Style;
 pub use summary::summary;
 pub use variants::{Variant, variants};

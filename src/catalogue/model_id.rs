@@ -38,6 +38,23 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// Its name in files and reports: the profile's prefix, or `base`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Us => "us",
+            Self::Eu => "eu",
+            Self::Apac => "apac",
+            Self::Jp => "jp",
+            Self::Au => "au",
+            Self::Ca => "ca",
+            Self::In => "in",
+            Self::UsGov => "us-gov",
+            Self::Global => "global",
+        }
+    }
+
     fn of_prefix(prefix: &str) -> Option<Self> {
         Some(match prefix {
             "us" => Self::Us,

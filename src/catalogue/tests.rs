@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
+use crate::quota::Dimension;
 
 const SONNET_4_5: &str = "anthropic.claude-sonnet-4-5-20250929-v1:0";
 
@@ -200,6 +201,10 @@ fn near_misses_get_a_suggestion_and_nonsense_gets_none() {
         ("amazon.nova-light-v1:0", "amazon.nova-lite-v1:0"),
         ("Amazon.Nova-Pro-v1:0", "amazon.nova-pro-v1:0"),
         (
+            "anthropic.claude-haiku-5",
+            "anthropic.claude-haiku-4-5-20251001-v1:0",
+        ),
+        (
             "meta.llama3-3-70b-instruct",
             "meta.llama3-3-70b-instruct-v1:0",
         ),
@@ -214,4 +219,83 @@ fn near_misses_get_a_suggestion_and_nonsense_gets_none() {
     ] {
         assert_eq!(closest(typed), None, "{typed}");
     }
+}
+
+#[test]
+fn quotas_are_those_of_service_quotas() {
+    let line = |id: &str, scope, dimension| {
+        let lines = known(id).quotas;
+        let mut found = lines
+            .into_iter()
+            .filter(|line| line.scope == scope && line.dimension == dimension);
+        let line = found.next();
+        assert!(found.next().is_none(), "{id}: one line for each");
+        line.map(|line| (line.code.unwrap_or_default(), line.default))
+    };
+    let tpm = line(SONNET_4_5, QuotaScope::CrossRegion, Dimension::Tpm);
+    assert_eq!(tpm, Some(("L-F4DDD3EB".to_owned(), Some(5_000_000))));
+    let rpm = line(SONNET_4_5, QuotaScope::Global, Dimension::Rpm);
+    assert_eq!(rpm, Some(("L-DB84CE56".to_owned(), Some(10_000))));
+    let none = line(
+        "anthropic.claude-opus-5",
+        QuotaScope::Global,
+        Dimension::Rpm,
+    );
+    assert_eq!(none, None, "the newest models have no RPM quota");
+    let tpd = line("amazon.nova-pro-v1:0", QuotaScope::OnDemand, Dimension::Tpd);
+    assert_eq!(tpd, Some(("L-D690997B".to_owned(), Some(1_440_000_000))));
+}
+
+#[test]
+fn every_quota_line_is_whole() {
+    let lines = || all().iter().flat_map(|entry| &entry.model.quotas);
+    let with_default = all().iter().filter(|entry| {
+        let mut quotas = entry.model.quotas.iter();
+        quotas.any(|line| line.default.is_some())
+    });
+    assert!(with_default.count() >= 40);
+    for line in lines() {
+        assert!(!line.name.is_empty() && !line.source.is_empty(), "{line:?}");
+        assert!(line.as_of.parse::<jiff::civil::Date>().is_ok(), "{line:?}");
+        let good = |code: &String| code.len() == 10 && code.starts_with("L-");
+        assert!(line.code.as_ref().is_none_or(good), "{line:?}");
+        assert!(line.default != Some(0), "{line:?}");
+    }
+}
+
+#[test]
+fn a_file_of_the_users_corrects_and_adds() {
+    let text = r#"
+        [[model]]
+        id = "amazon.nova-lite-v1:0"
+        burndown = 2
+        price.us = { input = 1.0, output = 2.0 }
+
+        [[model]]
+        id = "acme.oracle-v1:0"
+        name = "Oracle"
+        family = "openai"
+        burndown = 3
+        context = 10_000
+        max_output = 1_000
+        quota = [{ scope = "on-demand", dimension = "tpm", name = "Oracle TPM", default = 5 }]
+    "#;
+    let mine = Catalogue::shipped().with(text).expect("a good file");
+    let nova = mine.find("us.amazon.nova-lite-v1:0").expect("known");
+    let shipped = known("us.amazon.nova-lite-v1:0");
+    assert_eq!((nova.burndown, shipped.burndown), (2, 1));
+    assert_eq!(nova.price.map(|price| price.input), Some(1_000_000));
+    assert_eq!(nova.context, shipped.context);
+    let oracle = mine.find("acme.oracle-v1:0").expect("new");
+    assert_eq!(oracle.quotas[0].default, Some(5));
+    let wrong = Catalogue::shipped().with("[[model]]\nid = \"acme.x\"\nburndown = 1");
+    assert_eq!(
+        wrong.map_err(|error| error.to_string()).err().as_deref(),
+        Some(
+            "`acme.x` is not among the shipped models, so its row needs `name`, `family`, `context`, \
+             `max_output` as well"
+        )
+    );
+    let wrong = Catalogue::shipped().with("[[model]]\nid = \"acme.x\"\nburnup = 1");
+    assert!(wrong.is_err_and(|error| error.to_string().contains("line 3")));
 }

@@ -36,6 +36,9 @@ pub enum Command {
     /// Check scenario files and say what they will do
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// List the models that bedload knows, or say all about some of them
+    #[command(after_help = MODELS_EXAMPLES)]
+    Models(Models),
     /// Print the summary of a run from its folder of results
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
@@ -75,6 +78,13 @@ const CHECK_EXAMPLES: &str = "\
 Examples:
   bedload check scenarios/*.toml
   bedload check my.toml --format json";
+
+const MODELS_EXAMPLES: &str = "\
+Examples:
+  bedload models
+  bedload models sonnet-4-5
+  bedload models us.amazon.nova-lite-v1:0 --format json
+  bedload models oracle --catalogue my-models.toml";
 
 const REPORT_EXAMPLES: &str = "\
 Examples:
@@ -182,6 +192,19 @@ pub struct Check {
     pub format: Format,
 }
 
+/// `bedload models`.
+#[derive(Debug, clap::Args)]
+pub struct Models {
+    /// An id, an ARN, or a part of an id or of a name
+    pub name: Option<String>,
+    /// A TOML file of your own that corrects or adds to what is shipped
+    #[arg(long, value_name = "FILE")]
+    pub catalogue: Option<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
 /// `bedload report`.
 #[derive(Debug, clap::Args)]
 pub struct Report {
@@ -248,7 +271,7 @@ impl From<StubServerName> for StubServer {
 pub enum Format {
     /// For people
     Text,
-    /// For editors: one object per file
+    /// For programs and editors
     Json,
 }
 

@@ -7,6 +7,7 @@
 //! the description of its key in `raw`.
 
 mod arrivals;
+mod catalogue;
 mod distribution;
 mod faults;
 mod fit;
@@ -75,11 +76,13 @@ fn scenario(
     let service = service::service(raw.service, &names, problems);
     let limiter = limiter::limiter(raw.limiter, &service, &target, problems);
     let retry = settings::retry(raw.retry, problems);
+    let catalogue = catalogue::catalogue(raw.catalogue, folder, problems);
     let models = raw.model.map(|raw| raw.value).unwrap_or_default();
     let limits = models::Limiting {
         limiter: limiter.as_ref(),
         service: &service,
         target: &target,
+        catalogue: &catalogue,
     };
     let models = models::models(models, &limits, problems);
     let around = surroundings::Surroundings {

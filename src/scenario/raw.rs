@@ -38,6 +38,9 @@ pub(super) struct RawScenario {
     pub about: Option<Field<String>>,
     /// What all randomness is made from; 1 unless given.
     pub seed: Option<Field<u64>>,
+    /// A TOML file of your own with facts about models, from here: `[[model]]` tables that correct or
+    /// add to what is shipped.
+    pub catalogue: Option<Field<String>>,
     /// Where requests go; the local stub unless given.
     pub target: Option<Placed<RawTarget>>,
     /// How long and how much.

@@ -12,7 +12,7 @@ use super::super::{Api, ScenarioModel, TargetSettings};
 use super::limiter::Limiter;
 use super::limits::limits;
 use super::service::Service;
-use crate::catalogue::{self, Family, Model};
+use crate::catalogue::{Catalogue, Family, Model};
 use crate::quota::Quota;
 use crate::units::Tokens;
 
@@ -34,6 +34,8 @@ pub(super) struct Limiting<'a> {
     pub service: &'a Service,
     /// Where requests go.
     pub target: &'a TargetSettings,
+    /// What is known about models.
+    pub catalogue: &'a Catalogue,
 }
 
 /// Reads all models, in order of their names.
@@ -86,7 +88,14 @@ fn model(
         );
     }
     let id = problems.require(value.id.take(), "id", &span, "`id`, the model's id or ARN");
-    let facts = facts(name, &span, id.as_ref(), value, problems);
+    let facts = facts(
+        name,
+        &span,
+        id.as_ref(),
+        value,
+        limiting.catalogue,
+        problems,
+    );
     let (api, id, facts) = (api?, id?, facts?);
     streams(&api, &facts, problems);
     let counting = limiting.service.counting(facts.burndown);
@@ -144,6 +153,7 @@ fn facts(
     table: &Range<usize>,
     id: Option<&Placed<String>>,
     raw: RawModel,
+    catalogue: &Catalogue,
     problems: &mut Problems,
 ) -> Option<Model> {
     let given = [
@@ -171,7 +181,7 @@ fn facts(
         problems.push(problem.help("write the model's id or ARN"));
         return None;
     }
-    match catalogue::find(&id.value) {
+    match catalogue.find(&id.value) {
         Some(known) => {
             remark(id, &known, problems);
             Some(Model {
@@ -184,7 +194,7 @@ fn facts(
         }
         None if given == [true; 4] => stated.alone(&id.value),
         None => {
-            problems.push(unknown(name, table, id, given));
+            problems.push(unknown(name, table, id, given, catalogue));
             None
         }
     }
@@ -203,7 +213,13 @@ impl Stated {
     }
 }
 
-fn unknown(name: &str, table: &Range<usize>, id: &Placed<String>, given: [bool; 4]) -> Diagnostic {
+fn unknown(
+    name: &str,
+    table: &Range<usize>,
+    id: &Placed<String>,
+    given: [bool; 4],
+    catalogue: &Catalogue,
+) -> Diagnostic {
     let title = format!("unknown model `{}`", shortened(&id.value));
     let facts = ["family", "burndown", "context", "max_output"];
     let missing = facts
@@ -215,7 +231,7 @@ fn unknown(name: &str, table: &Range<usize>, id: &Placed<String>, given: [bool; 
     Diagnostic::error("unknown-model", title)
         .at(id.span.clone(), "not in the catalogue")
         .context(table.clone(), "")
-        .help(match catalogue::closest(&id.value) {
+        .help(match catalogue.closest(&id.value) {
             Some(near) => format!("did you mean `{near}`? If not, {state}"),
             None => state,
         })
