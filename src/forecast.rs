@@ -3,26 +3,20 @@
 //!
 //! Promises: closed forms only, nothing is simulated. Demand is the mean number of requests, times the
 //! mean reservation R or settlement S of the mix. What is sustained depends on how the quota is
-//! counted (`sustained`).
+//! counted ([`crate::sustained`]).
 //!
 //! Deliberately not: a plan. Means say nothing about peaks; a bursty scenario is throttled below its
 //! mean demand, and only a run shows by how much.
 
-mod sustained;
-
 use std::fmt;
 
-use self::sustained::{Take, sustained_per_minute};
-use crate::arrivals::ArrivalProcess;
+use crate::arrivals::{ArrivalProcess, TracePoint};
 use crate::distribution::Distribution;
 use crate::outcome::ModelIndex;
-use crate::quota::{Counting, Dimension, Enforcement, Quota};
-use crate::scenario::{Prompt, Scenario, ScenarioModel};
-use crate::service::ServiceSettings;
+use crate::quota::{Dimension, Enforcement, Quota};
+use crate::scenario::{Scenario, ScenarioModel};
+use crate::sustained::{Calls, Shape, per_minute, points};
 use crate::units::{TokenUsage, Tokens, Usd, grouped, significant};
-
-/// Points at which a distribution's quantiles are read to average over it.
-const QUANTILES: u32 = 2000;
 
 /// Demand that is above what is sustained by no more than this is the same.
 const ROUNDING: f64 = 1e-9;
@@ -106,22 +100,26 @@ impl Forecast {
                     .map_or(expected, |most| expected.min(most as f64))
             });
         let minutes = scenario.run.duration.as_secs_f64() / 60.0;
-        let weights: f64 = scenario.prompts.iter().map(|prompt| prompt.weight).sum();
-        let classes: Vec<Class> = scenario
-            .prompts
-            .iter()
-            .map(|prompt| Class::of(prompt, scenario, prompt.weight / weights))
-            .collect();
         let models = (0_u16..)
             .zip(&scenario.models)
             .map(|(index, model)| {
                 let rate = requests.map(|requests| requests / minutes);
-                forecast_model(ModelIndex(index), model, &classes, rate, &scenario.service)
+                forecast_model(ModelIndex(index), model, scenario, rate)
             })
             .collect();
-        let worst_tokens =
-            requests.map(|requests| worst_tokens(&classes, requests, scenario.retry.max_attempts));
-        let worst_cost = requests.and_then(|requests| worst_cost(scenario, &classes, requests));
+        let worst: Option<Vec<TokenUsage>> = requests.map(|requests| {
+            let models = (0_u16..).zip(&scenario.models);
+            models
+                .map(|(index, _)| worst_tokens(&calls(scenario, ModelIndex(index)), scenario, requests))
+                .collect()
+        });
+        let worst_tokens = worst.as_ref().map(|models| {
+            models.iter().fold(TokenUsage::default(), |mut sum, usage| {
+                sum += *usage;
+                sum
+            })
+        });
+        let worst_cost = worst.and_then(|models| worst_cost(scenario, &models));
         Self {
             requests,
             minutes,
@@ -132,151 +130,94 @@ impl Forecast {
     }
 }
 
-/// Means of one prompt class.
-struct Class {
-    model: ModelIndex,
-    share: f64,
-    input: f64,
-    output: f64,
-    reserved_output: f64,
-    counting: Counting,
-    /// Seconds from its start to its settlement.
-    held: f64,
+/// The calls that `scenario` makes to one of its models; their weights are shares of all requests.
+#[must_use]
+pub fn calls(scenario: &Scenario, model: ModelIndex) -> Calls {
+    let weights: f64 = scenario.prompts.iter().map(|prompt| prompt.weight).sum();
+    let mut shapes = Vec::new();
+    for prompt in scenario.prompts.iter().filter(|prompt| prompt.model == model) {
+        let lengths: Vec<(f64, f64)> = match (&prompt.input, &prompt.output) {
+            (Some(input), Some(output)) => points(input, output),
+            (input, output) => {
+                // What the trace gives, with the class's own length in the place of either.
+                let own = |length: &Option<_>| length.as_ref().map(Distribution::mean);
+                let (input, output) = (own(input), own(output));
+                let recorded = recorded(&scenario.arrivals).iter();
+                recorded
+                    .map(|point| {
+                        let input = input.unwrap_or(point.input.0 as f64);
+                        (input, output.unwrap_or(point.output.0 as f64))
+                    })
+                    .collect()
+            }
+        };
+        let weight = prompt.weight / weights / lengths.len().max(1) as f64;
+        shapes.extend(lengths.into_iter().map(|(input, output)| Shape {
+            input,
+            output,
+            cap: prompt.reserved_output.0 as f64,
+            weight,
+        }));
+    }
+    Calls {
+        shapes,
+        first_token: scenario.service.first_token.mean() / 1e9,
+        output_rate: scenario.service.output_rate.per_second(),
+    }
 }
 
-impl Class {
-    fn of(prompt: &Prompt, scenario: &Scenario, share: f64) -> Self {
-        let cap = prompt.reserved_output;
-        let (traced_input, traced_output) = trace_means(&scenario.arrivals, cap);
-        let output = prompt
-            .output
-            .as_ref()
-            .map_or(traced_output, |output| mean_up_to(output, cap));
-        let service = &scenario.service;
-        let first_token = service.first_token.mean() / 1e9;
-        Self {
-            model: prompt.model,
-            share,
-            input: prompt
-                .input
-                .as_ref()
-                .map_or(traced_input, Distribution::mean),
-            output,
-            reserved_output: cap.0 as f64,
-            counting: scenario.models[usize::from(prompt.model.0)].counting,
-            held: first_token + output / service.output_rate.per_second(),
-        }
-    }
-
-    fn take(&self, dimension: Dimension) -> Take {
-        let burndown = f64::from(self.counting.burndown);
-        let reserved_burndown = if self.counting.reserves_burndown {
-            burndown
-        } else {
-            1.0
-        };
-        let (reserved, settled) = match dimension {
-            Dimension::Rpm => (1.0, 1.0),
-            Dimension::Tpm | Dimension::Tpd => (
-                self.input + self.reserved_output * reserved_burndown,
-                self.input + self.output * burndown,
-            ),
-            Dimension::InputTpm => (self.input, self.input),
-            Dimension::OutputTpm => (self.reserved_output, self.output),
-        };
-        Take {
-            reserved,
-            settled,
-            held: self.held,
-        }
+fn recorded(arrivals: &ArrivalProcess) -> &[TracePoint] {
+    match arrivals {
+        ArrivalProcess::Trace { points, .. } => points,
+        _ => &[],
     }
 }
 
 fn forecast_model(
     index: ModelIndex,
     model: &ScenarioModel,
-    classes: &[Class],
+    scenario: &Scenario,
     requests_per_minute: Option<f64>,
-    service: &ServiceSettings,
 ) -> ModelForecast {
-    let mine = || classes.iter().filter(|class| class.model == index);
-    let share: f64 = mine().map(|class| class.share).sum();
-    let mean = |value: &dyn Fn(&Class) -> f64| {
-        let sum: f64 = mine().map(|class| class.share * value(class)).sum();
-        if share > 0.0 { sum / share } else { 0.0 }
-    };
-    let take = |dimension| Take {
-        reserved: mean(&|class| class.take(dimension).reserved),
-        settled: mean(&|class| class.take(dimension).settled),
-        held: mean(&|class| class.held),
-    };
+    let calls = calls(scenario, index);
+    let meters = &scenario.service.meters;
+    let take = |dimension| calls.take(dimension, &model.counting, meters);
     let sustained = model.quota.limited().map(|(dimension, limit)| {
-        let take = take(dimension);
-        let per_minute = sustained_per_minute(dimension, limit, &service.meters, take);
-        (dimension, per_minute)
+        (dimension, per_minute(dimension, limit, meters, &take(dimension)))
     });
     let binding = sustained.min_by(|one, other| one.1.total_cmp(&other.1));
     let tokens = take(Dimension::Tpm);
     ModelForecast {
         name: model.name.clone(),
-        requests_per_minute: requests_per_minute.map(|rate| rate * share),
+        requests_per_minute: requests_per_minute.map(|rate| rate * calls.weight()),
         reserved: tokens.reserved,
         settled: tokens.settled,
-        input: mean(&|class| class.input),
-        output: mean(&|class| class.output),
+        input: calls.mean(|shape| shape.input),
+        output: calls.mean(|shape| shape.output.min(shape.cap)),
         quota: model.quota,
         binding: binding.map(|(dimension, _)| dimension),
         sustainable_per_minute: binding.map(|(_, per_minute)| per_minute),
-        enforcement: service.meters.enforcement,
+        enforcement: meters.enforcement,
     }
 }
 
-fn worst_tokens(classes: &[Class], requests: f64, attempts: u32) -> TokenUsage {
-    let calls = requests * f64::from(attempts);
-    let total = |value: fn(&Class) -> f64| {
-        let mean: f64 = classes.iter().map(|class| class.share * value(class)).sum();
-        Tokens((calls * mean).ceil() as u64)
-    };
+/// What a model is asked for if every answer is as long as it may be and every retry is used.
+fn worst_tokens(calls: &Calls, scenario: &Scenario, requests: f64) -> TokenUsage {
+    let attempts = requests * f64::from(scenario.retry.max_attempts) * calls.weight();
+    let total = |value: fn(&Shape) -> f64| Tokens((attempts * calls.mean(value)).ceil() as u64);
     TokenUsage {
-        input: total(|class| class.input),
-        output: total(|class| class.reserved_output),
+        input: total(|shape| shape.input),
+        output: total(|shape| shape.cap),
         ..TokenUsage::default()
     }
 }
 
-fn worst_cost(scenario: &Scenario, classes: &[Class], requests: f64) -> Option<Usd> {
+fn worst_cost(scenario: &Scenario, usages: &[TokenUsage]) -> Option<Usd> {
     let mut sum = Usd::ZERO;
-    for class in classes {
-        let price = scenario.models[usize::from(class.model.0)].facts.price?;
-        let calls = requests * class.share * f64::from(scenario.retry.max_attempts);
-        let usage = TokenUsage {
-            input: Tokens((calls * class.input).ceil() as u64),
-            output: Tokens((calls * class.reserved_output).ceil() as u64),
-            ..TokenUsage::default()
-        };
-        sum += price.of(usage);
+    for (model, usage) in scenario.models.iter().zip(usages) {
+        sum += model.facts.price?.of(*usage);
     }
     Some(sum)
-}
-
-/// The mean of a distribution whose larger values are cut down to `cap`.
-fn mean_up_to(distribution: &Distribution, cap: Tokens) -> f64 {
-    let sum: f64 = (0..QUANTILES)
-        .map(|point| (f64::from(point) + 0.5) / f64::from(QUANTILES))
-        .map(|q| distribution.quantile(q).min(cap.0) as f64)
-        .sum();
-    sum / f64::from(QUANTILES)
-}
-
-/// Mean input and (cut down) output of a trace; zero without one.
-fn trace_means(arrivals: &ArrivalProcess, cap: Tokens) -> (f64, f64) {
-    let ArrivalProcess::Trace { points, .. } = arrivals else {
-        return (0.0, 0.0);
-    };
-    let count = points.len().max(1) as f64;
-    let input: u64 = points.iter().map(|point| point.input.0).sum();
-    let output: u64 = points.iter().map(|point| point.output.min(cap).0).sum();
-    (input as f64 / count, output as f64 / count)
 }
 
 impl fmt::Display for Forecast {

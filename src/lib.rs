@@ -7,7 +7,7 @@
 //! | layer | modules | what they are |
 //! |---|---|---|
 //! | 5 | [`clock`], [`exchange`], [`target`], [`client`], [`drive::real`] | sockets, clocks, async (features `aws`, `stub`) |
-//! | 4 | [`forecast`], [`report`] | judgement: pure functions of scenarios and runs |
+//! | 4 | [`sustained`], [`forecast`], [`plan`], [`report`] | judgement: pure functions of scenarios and runs |
 //! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`] | bytes ↔ values; the event loop |
 //! | 2 | [`engine`], [`recorder`], [`service`] | state machines; `now` is an argument |
 //! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`price`], [`catalogue`], [`text`] | rules: small, pure |
@@ -41,7 +41,9 @@ pub mod scenario;
 pub mod wire;
 
 pub mod forecast;
+pub mod plan;
 pub mod report;
+pub mod sustained;
 
 #[cfg(feature = "aws")]
 pub mod client;

@@ -615,6 +615,7 @@ fn every_command_shows_examples() {
             "sim",
             "stub",
             "check",
+            "models",
             "report",
             "schema",
             "completions"

@@ -23,7 +23,7 @@ const LAYERS: [&[&str]; 6] = [
     ],
     &["engine", "recorder", "service"],
     &["scenario", "results", "wire", "drive"],
-    &["forecast", "report"],
+    &["sustained", "forecast", "plan", "report"],
     &["clock", "exchange", "target", "client"],
 ];
 
