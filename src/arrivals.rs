@@ -16,6 +16,7 @@
 mod curve;
 mod pieces;
 mod points;
+mod scaled;
 mod schedule;
 mod sine;
 mod think;

@@ -7,6 +7,7 @@ mod exit;
 mod models;
 mod output;
 mod overrides;
+mod plan;
 mod progress;
 mod report;
 mod run;
@@ -42,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Sim(sim) => run::sim(&sim),
         Command::Stub(stub) => stub::stub(&stub),
         Command::Check(check) => check::check(&check),
+        Command::Plan(plan) => plan::plan(&plan),
         Command::Models(models) => models::models(&models),
         Command::Report(report) => report::report(&report),
         Command::Schema(schema) => output::print(&schema.text()),

@@ -110,7 +110,9 @@ impl Forecast {
         let worst: Option<Vec<TokenUsage>> = requests.map(|requests| {
             let models = (0_u16..).zip(&scenario.models);
             models
-                .map(|(index, _)| worst_tokens(&calls(scenario, ModelIndex(index)), scenario, requests))
+                .map(|(index, _)| {
+                    worst_tokens(&calls(scenario, ModelIndex(index)), scenario, requests)
+                })
                 .collect()
         });
         let worst_tokens = worst.as_ref().map(|models| {
@@ -135,7 +137,11 @@ impl Forecast {
 pub fn calls(scenario: &Scenario, model: ModelIndex) -> Calls {
     let weights: f64 = scenario.prompts.iter().map(|prompt| prompt.weight).sum();
     let mut shapes = Vec::new();
-    for prompt in scenario.prompts.iter().filter(|prompt| prompt.model == model) {
+    for prompt in scenario
+        .prompts
+        .iter()
+        .filter(|prompt| prompt.model == model)
+    {
         let lengths: Vec<(f64, f64)> = match (&prompt.input, &prompt.output) {
             (Some(input), Some(output)) => points(input, output),
             (input, output) => {
@@ -183,7 +189,10 @@ fn forecast_model(
     let meters = &scenario.service.meters;
     let take = |dimension| calls.take(dimension, &model.counting, meters);
     let sustained = model.quota.limited().map(|(dimension, limit)| {
-        (dimension, per_minute(dimension, limit, meters, &take(dimension)))
+        (
+            dimension,
+            per_minute(dimension, limit, meters, &take(dimension)),
+        )
     });
     let binding = sustained.min_by(|one, other| one.1.total_cmp(&other.1));
     let tokens = take(Dimension::Tpm);

@@ -7,7 +7,10 @@
 //! Deliberately not: judgement (the verdicts are in the run) and printing.
 
 mod models;
+mod page;
+mod plan;
 mod quotas;
+mod request;
 mod style;
 mod summary;
 mod table;
@@ -16,6 +19,7 @@ mod variants;
 mod words;
 
 pub use models::{model, model_ages, models};
+pub use plan::{PlanForm, plan, quota_request};
 pub use style::Style;
 pub use summary::summary;
 pub use variants::{Variant, variants};

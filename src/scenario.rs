@@ -26,6 +26,7 @@ use std::time::Duration;
 
 pub use self::diagnostic::{Diagnostic, Label, Report, Severity, line_column};
 pub use self::load::{LARGEST_FILE, LoadError, read_text};
+pub use self::notation::{duration as read_duration, share as read_share};
 pub use self::schema::json_schema;
 use crate::arrivals::ArrivalProcess;
 use crate::catalogue::{Family, Model};

@@ -128,7 +128,11 @@ impl Calls {
         if weight <= 0.0 {
             return 0.0;
         }
-        let sum: f64 = self.shapes.iter().map(|shape| shape.weight * value(shape)).sum();
+        let sum: f64 = self
+            .shapes
+            .iter()
+            .map(|shape| shape.weight * value(shape))
+            .sum();
         sum / weight
     }
 
@@ -181,7 +185,12 @@ impl Calls {
 
     /// What they take of `dimension`, with what `settings` need to know of it.
     #[must_use]
-    pub fn take(&self, dimension: Dimension, counting: &Counting, settings: &MeterSettings) -> Take {
+    pub fn take(
+        &self,
+        dimension: Dimension,
+        counting: &Counting,
+        settings: &MeterSettings,
+    ) -> Take {
         let window = window(dimension, settings);
         let cost = |shape: &Shape| cost(shape, dimension, counting);
         let reserved = self.mean(|shape| cost(shape).0);
@@ -210,7 +219,11 @@ impl Calls {
             reserved_squared: self.mean(|shape| cost(shape).0.powi(2)),
             uniform,
             identical,
-            charged: if windowed { self.charged(window, cost) } else { Vec::new() },
+            charged: if windowed {
+                self.charged(window, cost)
+            } else {
+                Vec::new()
+            },
         }
     }
 
@@ -233,7 +246,11 @@ impl Calls {
 /// What one call reserves and settles.
 fn cost(shape: &Shape, dimension: Dimension, counting: &Counting) -> (f64, f64) {
     let burndown = f64::from(counting.burndown);
-    let reserved_burndown = if counting.reserves_burndown { burndown } else { 1.0 };
+    let reserved_burndown = if counting.reserves_burndown {
+        burndown
+    } else {
+        1.0
+    };
     let output = shape.output.min(shape.cap);
     match dimension {
         Dimension::Rpm => (1.0, 1.0),
@@ -275,7 +292,9 @@ pub fn per_minute(dimension: Dimension, limit: u64, settings: &MeterSettings, ta
         Enforcement::Fixed => admitted(capacity, take) / take.window,
         // What has come back is charged more than it had reserved: once a window is over-full, nothing
         // goes before it is empty again, which is a fixed window.
-        Enforcement::Rolling if take.settled > take.reserved => admitted(capacity, take) / take.window,
+        Enforcement::Rolling if take.settled > take.reserved => {
+            admitted(capacity, take) / take.window
+        }
         Enforcement::Rolling => {
             filled(capacity, take) / (take.excess_held + take.window * take.settled)
         }
@@ -353,7 +372,12 @@ mod tests {
             per_minute(Dimension::Tpm, 3_000_000, &settings, &take).round()
         };
         assert_eq!(
-            [Enforcement::Bucket, Enforcement::Ledger, Enforcement::Rolling].map(rate),
+            [
+                Enforcement::Bucket,
+                Enforcement::Ledger,
+                Enforcement::Rolling
+            ]
+            .map(rate),
             [1_357.0, 789.0, 510.0]
         );
     }
@@ -398,6 +422,9 @@ mod tests {
         });
         assert_eq!(calls.cut_off(), 0.0);
         assert!((calls.capped(Tokens(500)).cut_off() - 1.0 / 3.0).abs() < 1e-12);
-        assert_eq!([calls.output_quantile(0.5), calls.output_quantile(0.99)], [211.0, 900.0]);
+        assert_eq!(
+            [calls.output_quantile(0.5), calls.output_quantile(0.99)],
+            [211.0, 900.0]
+        );
     }
 }

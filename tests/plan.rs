@@ -102,7 +102,12 @@ const MIXES: &[Mix] = &[
         burndown: 5,
         prompts: &[
             (4, "300", "{ lognormal = { median = 180, p95 = 420 } }", 500),
-            (1, "{ lognormal = { median = 1_800, p95 = 6_000 } }", "240", 800),
+            (
+                1,
+                "{ lognormal = { median = 1_800, p95 = 6_000 } }",
+                "240",
+                800,
+            ),
         ],
         first_token: "{ lognormal = { median = \"700ms\", p95 = \"1.4s\" } }",
         output_rate: "60/s",
@@ -113,7 +118,12 @@ const MIXES: &[Mix] = &[
         burndown: 5,
         prompts: &[
             (9, "600", "150", 1_000),
-            (1, "12_000", "{ lognormal = { median = 1_500, p95 = 4_000 } }", 32_000),
+            (
+                1,
+                "12_000",
+                "{ lognormal = { median = 1_500, p95 = 4_000 } }",
+                32_000,
+            ),
         ],
         first_token: "\"1s\"",
         output_rate: "60/s",
@@ -122,7 +132,12 @@ const MIXES: &[Mix] = &[
         name: "answers of half a minute",
         tpm: 2_000_000,
         burndown: 1,
-        prompts: &[(1, "500", "{ uniform = { min = 1_000, max = 3_000 } }", 8_000)],
+        prompts: &[(
+            1,
+            "500",
+            "{ uniform = { min = 1_000, max = 3_000 } }",
+            8_000,
+        )],
         first_token: "\"1s\"",
         output_rate: "66/s",
     },
@@ -216,7 +231,10 @@ fn simulated_per_minute(scenario: &Scenario, minutes: u64, warm_up: u64) -> f64 
     let mut engine = drive::engine(scenario);
     simulated::run(scenario, &mut engine, &mut answered);
     let throttled = answered.throttled as f64 / (answered.count + answered.throttled) as f64;
-    assert!(throttled < 0.01, "the limiter counts as the service does: {throttled}");
+    assert!(
+        throttled < 0.01,
+        "the limiter counts as the service does: {throttled}"
+    );
     answered.count as f64 / (minutes - warm_up) as f64
 }
 
@@ -241,7 +259,11 @@ fn closed_forms_are_what_the_simulator_sustains() {
                 off * 100.0
             );
             if off.abs() > WITHIN {
-                wrong.push(format!("{}, {enforcement}: {:+.1} %", mix.name, off * 100.0));
+                wrong.push(format!(
+                    "{}, {enforcement}: {:+.1} %",
+                    mix.name,
+                    off * 100.0
+                ));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What can be typed.
 
+pub mod plan;
+
 use std::path::PathBuf;
 
 use bedload::target::stub::StubServer;
@@ -36,13 +38,16 @@ pub enum Command {
     /// Check scenario files and say what they will do
     #[command(after_help = CHECK_EXAMPLES)]
     Check(Check),
+    /// Say which quota traffic needs, how much fits into the one there is, and what would help
+    #[command(after_help = plan::EXAMPLES)]
+    Plan(plan::Plan),
     /// List the models that bedload knows, or say all about some of them
     #[command(after_help = MODELS_EXAMPLES)]
     Models(Models),
     /// Print the summary of a run from its folder of results
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
-    /// Print the JSON schema of scenario files or of run.json
+    /// Print the JSON schema of scenario files, of run.json or of plans
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema(Schema),
     /// Print a completion script for a shell
@@ -94,7 +99,8 @@ Examples:
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
   bedload schema > schema/scenario.json
-  bedload schema run > schema/run.json";
+  bedload schema run > schema/run.json
+  bedload schema plan > schema/plan.json";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -226,6 +232,7 @@ impl Schema {
         match self.of {
             SchemaName::Scenario => bedload::scenario::json_schema(),
             SchemaName::Run => bedload::results::json_schema(),
+            SchemaName::Plan => bedload::plan::json_schema(),
         }
     }
 }
@@ -282,4 +289,6 @@ pub enum SchemaName {
     Scenario,
     /// The run.json of a folder of results
     Run,
+    /// What `bedload plan --format json` prints
+    Plan,
 }

@@ -69,6 +69,20 @@ impl Table {
         text
     }
 
+    /// The same as a Markdown table.
+    pub(super) fn to_markdown(&self) -> String {
+        let line = |cells: &[String]| {
+            let cells = cells.iter().map(|cell| cell.replace('|', "\\|"));
+            format!("| {} |\n", cells.collect::<Vec<_>>().join(" | "))
+        };
+        let columns = self.rows[0].len();
+        let rule = (0..columns).map(|column| if column < self.left { ":--" } else { "--:" });
+        let rule: Vec<String> = rule.map(str::to_owned).collect();
+        let mut rows = self.rows.iter();
+        let heading = rows.next().map(|row| line(row)).unwrap_or_default();
+        heading + &line(&rule) + &rows.map(|row| line(row)).collect::<String>()
+    }
+
     fn line(&self, row: &[String], widths: &[usize]) -> String {
         let mut line = String::new();
         for (column, (cell, &width)) in row.iter().zip(widths).enumerate() {

@@ -22,7 +22,7 @@ const TIME_UNITS: [(&str, u64); 7] = [
 ];
 
 /// Reads a length of time: `"1500ms"`, `"1.5s"`, `"1m30s"`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err("it is empty".to_owned());
@@ -71,7 +71,7 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
 }
 
 /// Reads a share of a whole: `"2%"`.
-pub(super) fn share(text: &str) -> Result<Share, String> {
+pub fn share(text: &str) -> Result<Share, String> {
     let Some(percent) = text.trim().strip_suffix('%') else {
         return Err("a share ends in `%`".to_owned());
     };

@@ -1,0 +1,128 @@
+//! A page of headings, sentences, lists and tables, as text for a terminal or as Markdown.
+//!
+//! Promises: both say the same.
+
+use super::style::{Paint, Style};
+use super::table::Table;
+use super::words::wrap;
+
+/// A part of a page.
+pub(super) enum Block {
+    /// The page's title.
+    Title(String),
+    /// A section's heading.
+    Heading(String),
+    /// A sentence or more.
+    Text(String),
+    /// A remark below a table.
+    Note(String),
+    /// One thing each.
+    List(Vec<String>),
+    /// A heading and rows, the first so many columns flush left.
+    Table(Table),
+}
+
+/// A page.
+#[derive(Default)]
+pub(super) struct Page(Vec<Block>);
+
+impl Page {
+    pub(super) fn push(&mut self, block: Block) {
+        self.0.push(block);
+    }
+
+    pub(super) fn title(&mut self, text: impl Into<String>) {
+        self.push(Block::Title(text.into()));
+    }
+
+    pub(super) fn heading(&mut self, text: impl Into<String>) {
+        self.push(Block::Heading(text.into()));
+    }
+
+    pub(super) fn text(&mut self, text: impl Into<String>) {
+        self.push(Block::Text(text.into()));
+    }
+
+    pub(super) fn note(&mut self, text: impl Into<String>) {
+        self.push(Block::Note(text.into()));
+    }
+
+    pub(super) fn table(&mut self, table: Table) {
+        self.push(Block::Table(table));
+    }
+
+    /// For a terminal.
+    pub(super) fn to_text(&self, style: Style) -> String {
+        let width = usize::from(style.width);
+        let mut parts = Vec::new();
+        for block in &self.0 {
+            let lines = |text: &str, paint: Option<Paint>| {
+                let lines = wrap(text, width);
+                let lines = lines.iter().map(|line| match paint {
+                    Some(paint) => style.paint(paint, line),
+                    None => line.clone(),
+                });
+                lines.collect::<Vec<_>>().join("\n") + "\n"
+            };
+            parts.push(match block {
+                Block::Title(text) => lines(text, Some(Paint::Strong)),
+                Block::Heading(text) => format!("\n{}", lines(text, Some(Paint::Strong))),
+                Block::Text(text) => lines(text, None),
+                Block::Note(text) => lines(text, Some(Paint::Quiet)),
+                Block::List(items) => items
+                    .iter()
+                    .map(|item| {
+                        let lines = wrap(item, width.saturating_sub(2));
+                        format!("- {}\n", lines.join("\n  "))
+                    })
+                    .collect(),
+                Block::Table(table) => table.render(style),
+            });
+        }
+        parts.concat()
+    }
+
+    /// As Markdown.
+    pub(super) fn to_markdown(&self) -> String {
+        let parts: Vec<String> = self
+            .0
+            .iter()
+            .map(|block| match block {
+                Block::Title(text) => format!("# {text}\n"),
+                Block::Heading(text) => format!("## {text}\n"),
+                Block::Text(text) => format!("{text}\n"),
+                Block::Note(text) => format!("*{text}*\n"),
+                Block::List(items) => items.iter().map(|item| format!("- {item}\n")).collect(),
+                Block::Table(table) => table.to_markdown(),
+            })
+            .collect();
+        parts.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_markdown_say_the_same() {
+        let mut page = Page::default();
+        page.title("A plan");
+        page.heading("Needs");
+        page.text("What is needed.");
+        let mut table = Table::new(1, ["way", "tpm"]);
+        table.row(["bucket".to_owned(), "1,000".to_owned()]);
+        page.table(table);
+        page.push(Block::List(vec!["one".to_owned(), "two".to_owned()]));
+        page.note("A remark.");
+        assert_eq!(
+            page.to_text(Style::new(false)),
+            "A plan\n\nNeeds\nWhat is needed.\nway       tpm\nbucket  1,000\n- one\n- two\nA remark.\n"
+        );
+        assert_eq!(
+            page.to_markdown(),
+            "# A plan\n\n## Needs\n\nWhat is needed.\n\n| way | tpm |\n| :-- | --: |\n| bucket | 1,000 |\n\n\
+             - one\n- two\n\n*A remark.*\n"
+        );
+    }
+}
