@@ -176,6 +176,9 @@ pub struct ModelPlan {
     pub fits: Vec<Fit>,
     /// What 10 % more of each quota buys, for the scenario's way to count.
     pub shadow_prices: Vec<ShadowPrice>,
+    /// The quota that binds for this traffic, by simulation: the one of which more buys most. None where
+    /// more of none buys anything, or where there is no quota.
+    pub binding: Option<Dimension>,
     /// What is left before the quota is used up, as part of today's load; below zero if too little is.
     pub headroom: Option<f64>,
     /// Months until growth has used that up; none without growth or quota.
@@ -361,6 +364,7 @@ fn model_plan(
     let own = |fit: &&Fit| fit.enforcement == scenario.service.meters.enforcement;
     let factor = fits.iter().find(own).map(|fit| fit.load.value);
     let headroom = factor.map(|factor| factor / options.load - 1.0);
+    let shadow_prices = shadow_prices(scenario, index, &calls, found);
     let scope = catalogue::scope(&model.id).map(catalogue::Scope::quota_scope);
     let target = &found.target[place];
     let rate = demand.requests_mean;
@@ -376,7 +380,8 @@ fn model_plan(
         held_s: take.held,
         needs: needs(options, place, found),
         tokens_per_day: target.tokens_mean * 1_440.0,
-        shadow_prices: shadow_prices(scenario, index, &calls, found),
+        binding: binding(&shadow_prices),
+        shadow_prices,
         headroom,
         months_left: headroom
             .filter(|_| options.growth > 0.0)
@@ -489,6 +494,18 @@ fn closed_form(
             (dimension, per_minute(dimension, limit, &meters, &take))
         })
         .min_by(|one, other| one.1.total_cmp(&other.1))
+}
+
+/// Gains below this are the grid's.
+const LEAST_GAIN: f64 = 0.005;
+
+fn binding(prices: &[ShadowPrice]) -> Option<Dimension> {
+    let gain = |price: &&ShadowPrice| price.simulated.value;
+    let most = prices
+        .iter()
+        .max_by(|one, other| gain(one).total_cmp(&gain(other)));
+    most.filter(|price| gain(price) > LEAST_GAIN)
+        .map(|price| price.dimension)
 }
 
 fn shadow_prices(

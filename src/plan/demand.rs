@@ -454,6 +454,6 @@ mod tests {
                 "{window}"
             );
         }
-        assert_eq!(Level::of(&series.in_flight).max, 2.0);
+        assert_eq!(Level::of(&series.in_flight).max, 1.0);
     }
 }

@@ -249,29 +249,32 @@ fn step_of(factor: f64) -> i32 {
 /// The last step of the grid that is good, from a guess on: steps away that double until one is good and
 /// one is not, and then halves. None if none is good.
 fn last_good(guess: i32, mut good: impl FnMut(i32) -> bool) -> Option<i32> {
-    let (mut low, mut high);
+    let guess = guess.clamp(-STEPS_MAX, STEPS_MAX);
+    let (mut low, mut high) = (guess, guess);
     let mut stride = 1;
     if good(guess) {
-        low = guess;
-        high = guess + stride;
-        while high < STEPS_MAX && good(high) {
+        loop {
+            if low == STEPS_MAX {
+                return Some(low);
+            }
+            high = (low + stride).min(STEPS_MAX);
+            if !good(high) {
+                break;
+            }
             low = high;
             stride *= 2;
-            high += stride;
-        }
-        if high >= STEPS_MAX {
-            return Some(low);
         }
     } else {
-        high = guess;
-        low = guess - stride;
-        while !good(low) {
-            if low < -STEPS_MAX {
+        loop {
+            if high == -STEPS_MAX {
                 return None;
+            }
+            low = (high - stride).max(-STEPS_MAX);
+            if good(low) {
+                break;
             }
             high = low;
             stride *= 2;
-            low -= stride;
         }
     }
     while high - low > 1 {

@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 use super::style::{Paint, Style};
 use super::table::Table;
 use crate::catalogue::{Entry, QuotaLine, QuotaScope, Scope};
-use crate::price::Price;
 use crate::quota::Dimension;
 use crate::units::grouped;
 
@@ -34,7 +33,9 @@ pub fn models(entries: &[&Entry], style: Style) -> String {
             .prices
             .get(&Scope::Base)
             .or_else(|| entry.prices.get(&Scope::Us));
-        let dollars = |part: fn(&Price) -> u64| price.map_or_else(dash, |price| usd(part(price)));
+        let unknown = || (dash(), dash());
+        let (input, output) =
+            price.map_or_else(unknown, |price| (usd(price.input), usd(price.output)));
         let published = |dimension| {
             let most = model
                 .quotas
@@ -56,8 +57,8 @@ pub fn models(entries: &[&Entry], style: Style) -> String {
             format!("{}x", model.burndown),
             count(model.context.0),
             count(model.max_output.0),
-            dollars(|price| price.input),
-            dollars(|price| price.output),
+            input,
+            output,
             published(Dimension::Tpm),
             published(Dimension::Rpm),
             end,

@@ -98,7 +98,7 @@ fn model_answers(plan: &Plan, model: &ModelPlan) -> Vec<String> {
             "{} requests/min fit into its quota{}; {} binds.",
             interval(&fit.simulated),
             model.headroom.map_or_else(String::new, headroom_words),
-            fit.binding.name().to_uppercase(),
+            model.binding.unwrap_or(fit.binding).name().to_uppercase(),
         ));
     }
     if let Some(months) = model.months_left {
