@@ -122,7 +122,7 @@ fn sampling(c: &mut Criterion) {
     });
     group.bench_function("mix_of_two_classes", |b| {
         let mut mix = Mix::new(&classes(), Seed(1));
-        b.iter(|| mix.draw(None));
+        b.iter(|| mix.draw(None, None));
     });
     group.bench_function("poisson_due_time", |b| {
         let rate = Rate {

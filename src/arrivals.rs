@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::distribution::Distribution;
+use crate::outcome::ClassIndex;
 use crate::rng::Seed;
 use crate::time::{Instant, nanos};
 use crate::units::{Rate, Tokens};
@@ -105,6 +106,8 @@ pub struct TracePoint {
     pub input: Tokens,
     /// Its output tokens.
     pub output: Tokens,
+    /// Its prompt class, where the recording says so.
+    pub class: Option<ClassIndex>,
 }
 
 /// What makes requests due.

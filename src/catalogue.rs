@@ -12,6 +12,7 @@
 
 mod family;
 mod file;
+mod matching;
 mod model_id;
 mod quota_line;
 
@@ -20,6 +21,7 @@ use std::sync::LazyLock;
 
 pub use self::family::Family;
 pub use self::file::CatalogueError;
+pub use self::matching::{AccountQuota, ListedQuota, Matched, match_quotas};
 use self::model_id::ModelId;
 pub use self::model_id::Scope;
 pub use self::quota_line::{QuotaLine, QuotaScope};

@@ -4,11 +4,13 @@ mod args;
 mod check;
 mod drawing;
 mod exit;
+mod import;
 mod models;
 mod output;
 mod overrides;
 mod plan;
 mod progress;
+mod quotas;
 mod report;
 mod run;
 mod signals;
@@ -45,6 +47,8 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check::check(&check),
         Command::Plan(plan) => plan::plan(&plan),
         Command::Models(models) => models::models(&models),
+        Command::Quotas(quotas) => quotas::quotas(&quotas),
+        Command::Import(import) => import::import(&import),
         Command::Report(report) => report::report(&report),
         Command::Schema(schema) => output::print(&schema.text()),
         Command::Completions(completions) => {

@@ -294,15 +294,16 @@ impl Engine {
     }
 
     fn arrive(&mut self) {
-        let lengths = if self.think.is_some() {
+        let due = if self.think.is_some() {
             self.workers.pop();
             None
         } else {
             let due = self.next_due.take();
             self.next_due = self.schedule.next();
-            due.and_then(|due| due.lengths)
+            due
         };
-        let draw = self.mix.draw(lengths);
+        let lengths = due.and_then(|due| due.lengths);
+        let draw = self.mix.draw(lengths, due.and_then(|due| due.class));
         let id = self.due_count;
         self.due_count += 1;
         self.events.push_back(Event::Due {

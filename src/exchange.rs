@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::StalledStreamProtectionConfig;
 use aws_sdk_bedrockruntime::error::{
@@ -301,12 +302,28 @@ fn client_fault(error: &dyn std::error::Error) -> AttemptFailure {
     }
 }
 
+/// The error of whoever should have provided credentials, if that is what is at the bottom of it.
+pub(crate) fn credentials_error<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a CredentialsError> {
+    let mut at = Some(error);
+    while let Some(error) = at {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        at = error.source();
+    }
+    None
+}
+
 /// The class of an SDK error, and the service's own words where it said any.
 fn failure<E>(error: SdkError<E, HttpResponse>) -> ExchangeError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     let class = match &error {
+        // Without credentials nothing was sent, and nothing would be another time.
+        error if credentials_error(error).is_some() => Failure::AccessDenied,
         // An answer that the SDK could not read counts as an error of the service to it.
         SdkError::ServiceError(service) if service.raw().status().is_success() => {
             Failure::Unreadable
@@ -325,7 +342,7 @@ where
         }
         SdkError::ResponseError(_) => Failure::Unreadable,
         SdkError::ConstructionFailure(_) => Failure::Client,
-        // No credentials, no Region, a certificate that is not trusted: nothing was answered.
+        // No Region, a certificate that is not trusted: nothing was answered.
         _ => Failure::Transport,
     };
     let message = match &error {

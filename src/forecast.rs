@@ -137,19 +137,21 @@ impl Forecast {
 pub fn calls(scenario: &Scenario, model: ModelIndex) -> Calls {
     let weights: f64 = scenario.prompts.iter().map(|prompt| prompt.weight).sum();
     let mut shapes = Vec::new();
-    for prompt in scenario
-        .prompts
-        .iter()
-        .filter(|prompt| prompt.model == model)
-    {
+    for (class, prompt) in (0_u16..).zip(&scenario.prompts) {
+        if prompt.model != model {
+            continue;
+        }
         let lengths: Vec<(f64, f64)> = match (&prompt.input, &prompt.output) {
             (Some(input), Some(output)) => points(input, output),
             (input, output) => {
                 // What the trace gives, with the class's own length in the place of either.
                 let own = |length: &Option<_>| length.as_ref().map(Distribution::mean);
                 let (input, output) = (own(input), own(output));
+                let is_own =
+                    |point: &&TracePoint| point.class.is_none_or(|recorded| recorded.0 == class);
                 let recorded = recorded(&scenario.arrivals).iter();
                 recorded
+                    .filter(is_own)
                     .map(|point| {
                         let input = input.unwrap_or(point.input.0 as f64);
                         (input, output.unwrap_or(point.output.0 as f64))
@@ -300,12 +302,8 @@ impl fmt::Display for ModelForecast {
         }
         match self.sustainable_per_minute {
             Some(sustainable) => {
-                let at_most = match self.enforcement {
-                    Enforcement::Fixed => "at most ",
-                    _ => "",
-                };
                 let rate = significant(sustainable);
-                write!(f, "    sustains {at_most}{rate} requests/min")?;
+                write!(f, "    sustains {rate} requests/min")?;
                 if self.enforcement != Enforcement::Bucket {
                     write!(f, " if counted as {}", self.enforcement)?;
                 }

@@ -6,9 +6,9 @@
 //!
 //! | layer | modules | what they are |
 //! |---|---|---|
-//! | 5 | [`clock`], [`exchange`], [`target`], [`client`], [`drive::real`] | sockets, clocks, async (features `aws`, `stub`) |
+//! | 5 | [`clock`], [`exchange`], [`target`], [`client`], [`account`], [`drive::real`] | sockets, clocks, async (features `aws`, `stub`) |
 //! | 4 | [`sustained`], [`forecast`], [`plan`], [`report`] | judgement: pure functions of scenarios and runs |
-//! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`] | bytes ↔ values; the event loop |
+//! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`], [`import`] | bytes ↔ values; the event loop |
 //! | 2 | [`engine`], [`recorder`], [`service`] | state machines; `now` is an argument |
 //! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`price`], [`catalogue`], [`text`] | rules: small, pure |
 //! | 0 | [`units`], [`time`], [`rng`] | words |
@@ -36,6 +36,7 @@ pub mod recorder;
 pub mod service;
 
 pub mod drive;
+pub mod import;
 pub mod results;
 pub mod scenario;
 pub mod wire;
@@ -45,6 +46,8 @@ pub mod plan;
 pub mod report;
 pub mod sustained;
 
+#[cfg(feature = "aws")]
+pub mod account;
 #[cfg(feature = "aws")]
 pub mod client;
 #[cfg(feature = "real")]

@@ -43,7 +43,7 @@ pub struct Draw {
 /// A scenario's prompt classes, ready to be drawn from.
 #[derive(Clone, Debug)]
 pub struct Mix {
-    /// Only the classes that can be chosen.
+    /// Every class, by its index.
     classes: Vec<Class>,
     /// For each class but the last: the end of its share of all `u64`s, the start being the end of
     /// the one before.
@@ -69,12 +69,11 @@ impl Mix {
         };
         let mut reached = 0.0;
         for (position, class) in classes.iter().enumerate() {
-            if class.weight > 0.0 {
-                let index = u16::try_from(position).expect("a mix has at most 65,536 classes");
-                reached += class.weight;
-                mix.classes.push(Class::new(ClassIndex(index), class, seed));
-                mix.ends.push((reached / total * 2_f64.powi(64)) as u64);
-            }
+            let index = u16::try_from(position).expect("a mix has at most 65,536 classes");
+            // A class without weight ends where the one before it does: it is never chosen.
+            reached += class.weight.max(0.0);
+            mix.classes.push(Class::new(ClassIndex(index), class, seed));
+            mix.ends.push((reached / total * 2_f64.powi(64)) as u64);
         }
         mix.ends.pop();
         mix
@@ -84,8 +83,15 @@ impl Mix {
     ///
     /// `lengths` are the input and output tokens that a trace gives it; they count for a class that
     /// has no distribution of its own. With neither, the input is empty and the output one token.
-    pub fn draw(&mut self, lengths: Option<(Tokens, Tokens)>) -> Draw {
-        let place = if self.ends.is_empty() {
+    /// `class` is the class that a trace gives it, if it does; it is not chosen then.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such class; a trace's are checked when it is read.
+    pub fn draw(&mut self, lengths: Option<(Tokens, Tokens)>, class: Option<ClassIndex>) -> Draw {
+        let place = if let Some(class) = class {
+            usize::from(class.0)
+        } else if self.ends.is_empty() {
             0
         } else {
             let drawn = self.choice.next_u64();
@@ -173,7 +179,7 @@ mod tests {
 
     fn draws(classes: &[MixClass], count: usize) -> Vec<Draw> {
         let mut mix = Mix::new(classes, Seed(7));
-        (0..count).map(|_| mix.draw(None)).collect()
+        (0..count).map(|_| mix.draw(None, None)).collect()
     }
 
     #[test]
@@ -237,8 +243,21 @@ mod tests {
         let mut mix = Mix::new(&[from_trace], Seed(7));
         let trace = Some((Tokens(1_155), Tokens(211)));
         let lengths = |draw: Draw| (draw.input.0, draw.output.0);
-        assert_eq!(lengths(mix.draw(trace)), (70, 211));
-        assert_eq!(lengths(mix.draw(Some((Tokens(5), Tokens(0))))), (70, 1));
-        assert_eq!(lengths(mix.draw(None)), (70, 1));
+        assert_eq!(lengths(mix.draw(trace, None)), (70, 211));
+        assert_eq!(
+            lengths(mix.draw(Some((Tokens(5), Tokens(0))), None)),
+            (70, 1)
+        );
+        assert_eq!(lengths(mix.draw(None, None)), (70, 1));
+    }
+
+    #[test]
+    fn a_trace_may_say_which_class_it_is() {
+        let classes = [class(1.0, uniform(9)), class(0.0, uniform(9))];
+        let mut mix = Mix::new(&classes, Seed(7));
+        for index in [1, 0, 1] {
+            let drawn = mix.draw(None, Some(ClassIndex(index)));
+            assert_eq!(drawn.class, ClassIndex(index));
+        }
     }
 }

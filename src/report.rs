@@ -6,6 +6,7 @@
 //!
 //! Deliberately not: judgement (the verdicts are in the run) and printing.
 
+mod import;
 mod models;
 mod page;
 mod plan;
@@ -18,6 +19,7 @@ mod times;
 mod variants;
 mod words;
 
+pub use import::import;
 pub use models::{model, model_ages, models};
 pub use plan::{PlanForm, plan, quota_request};
 pub use style::Style;

@@ -22,9 +22,9 @@ const LAYERS: [&[&str]; 6] = [
         "text",
     ],
     &["engine", "recorder", "service"],
-    &["scenario", "results", "wire", "drive"],
+    &["scenario", "results", "wire", "drive", "import"],
     &["sustained", "forecast", "plan", "report"],
-    &["clock", "exchange", "target", "client"],
+    &["clock", "exchange", "target", "client", "account"],
 ];
 
 /// Parts of a module that stand higher than the module itself.

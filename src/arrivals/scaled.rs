@@ -136,6 +136,7 @@ mod tests {
                 at: Instant::from_secs(second),
                 input: Tokens(second),
                 output: Tokens(1),
+                class: None,
             })
             .collect()
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::curve::Curve;
 use super::points::Points;
 use super::{ArrivalProcess, Profile, Spacing, TracePoint, replayed};
+use crate::outcome::ClassIndex;
 use crate::rng::{Seed, Stream};
 use crate::time::Instant;
 use crate::units::{Rate, Tokens};
@@ -18,6 +19,8 @@ pub struct Due {
     pub at: Instant,
     /// Its input and output tokens, where a trace recorded them.
     pub lengths: Option<(Tokens, Tokens)>,
+    /// Its prompt class, where a trace recorded it.
+    pub class: Option<ClassIndex>,
 }
 
 /// The due times of one run: an iterator over [`Due`], in order of time.
@@ -77,6 +80,7 @@ impl Iterator for Schedule {
             Times::Exact(exact) => Due {
                 at: exact.next(),
                 lengths: None,
+                class: None,
             },
             Times::Mapped {
                 points,
@@ -89,6 +93,7 @@ impl Iterator for Schedule {
                 Due {
                     at: *last,
                     lengths: None,
+                    class: None,
                 }
             }
             Times::Recorded {
@@ -102,6 +107,7 @@ impl Iterator for Schedule {
                 Due {
                     at: replayed(point.at, *speed),
                     lengths,
+                    class: point.class,
                 }
             }
         };
@@ -249,6 +255,7 @@ mod tests {
             at: Instant::from_millis(at),
             input: Tokens(input),
             output: Tokens(1),
+            class: None,
         };
         let points: Arc<[_]> = [
             point(0, 10),
@@ -262,6 +269,7 @@ mod tests {
         let due_at = |millis, input| Due {
             at: Instant::from_millis(millis),
             lengths: Some((Tokens(input), Tokens(1))),
+            class: None,
         };
         assert_eq!(due, [due_at(0, 10), due_at(250, 20), due_at(250, 30)]);
         assert_eq!(process.expected(Duration::from_secs(2)), Some(3.0));

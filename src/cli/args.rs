@@ -1,6 +1,9 @@
 //! What can be typed.
 
+pub mod account;
+pub mod import;
 pub mod plan;
+pub mod quotas;
 
 use std::path::PathBuf;
 
@@ -44,6 +47,12 @@ pub enum Command {
     /// List the models that bedload knows, or say all about some of them
     #[command(after_help = MODELS_EXAMPLES)]
     Models(Models),
+    /// Read the account's quotas from Service Quotas, and write them into a scenario
+    #[command(after_help = quotas::EXAMPLES)]
+    Quotas(quotas::Quotas),
+    /// Make a scenario of recorded traffic: traces, logs, metrics or a run
+    #[command(after_help = import::EXAMPLES)]
+    Import(Box<import::Import>),
     /// Print the summary of a run from its folder of results
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),

@@ -193,6 +193,7 @@ impl Observed {
             at: record.due,
             input: record.input_estimate,
             output: Tokens(1),
+            class: Some(record.class),
         });
     }
 

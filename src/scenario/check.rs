@@ -25,8 +25,9 @@ use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::problems::Problems;
-use super::raw::{RawArrivals, RawScenario};
-use super::{Checked, Scenario, TargetSettings};
+use super::raw::{RawArrivals, RawPrompt, RawScenario};
+use super::value::{List, Placed};
+use super::{Checked, Prompt, Scenario, TargetSettings};
 use crate::arrivals::ArrivalProcess;
 use crate::rng::Seed;
 
@@ -64,9 +65,10 @@ fn scenario(
     let target = settings::target(raw.target, problems);
     let process = raw.arrivals.as_ref().map(|raw| &raw.value);
     let recorded = matches!(process, Some(RawArrivals::Trace(_)));
+    let named = prompt_names(raw.prompt.as_ref());
     let arrivals = raw
         .arrivals
-        .and_then(|raw| arrivals::arrivals(raw, folder, problems));
+        .and_then(|raw| arrivals::arrivals(raw, folder, &named, problems));
     let run = settings::run(raw.run, arrivals.as_ref(), recorded, problems);
     let names: Vec<&String> = raw
         .model
@@ -95,6 +97,7 @@ fn scenario(
     let prompts = raw
         .prompt
         .map(|list| prompts::prompts(list, &around, problems));
+    let prompts = prompts.into_iter().flatten().collect::<Option<Vec<_>>>();
     let expect = settings::expectations(raw.expect, problems);
     let models = models.into_iter().map(|model| model.model);
     Some(Scenario {
@@ -103,9 +106,9 @@ fn scenario(
         seed: Seed(seed),
         target,
         run,
+        prompts: weighed(prompts?, arrivals.as_ref()),
         arrivals: arrivals?,
         models: models.collect::<Option<_>>()?,
-        prompts: prompts.into_iter().flatten().collect::<Option<_>>()?,
         retry,
         service: service.settings,
         expect,
@@ -149,6 +152,36 @@ fn missing(raw: &RawScenario, problems: &mut Problems) {
             problems.missing(key, None, example);
         }
     }
+}
+
+/// The prompts' names, in their order; empty where one cannot be read.
+fn prompt_names(list: Option<&List<Placed<RawPrompt>>>) -> Vec<String> {
+    let prompts = list.map(|list| list.value.as_slice()).unwrap_or_default();
+    let name = |prompt: &Placed<RawPrompt>| {
+        let name = prompt.value.name.as_ref()?;
+        name.value.0.as_ref().ok().cloned()
+    };
+    let names = prompts
+        .iter()
+        .map(|prompt| name(prompt).unwrap_or_default());
+    names.collect()
+}
+
+/// The prompts, as often as a recording has them if it says which each request is.
+fn weighed(mut prompts: Vec<Prompt>, arrivals: Option<&ArrivalProcess>) -> Vec<Prompt> {
+    let Some(ArrivalProcess::Trace { points, .. }) = arrivals else {
+        return prompts;
+    };
+    let mut counts = vec![0_u64; prompts.len()];
+    for class in points.iter().filter_map(|point| point.class) {
+        counts[usize::from(class.0)] += 1;
+    }
+    if counts.iter().any(|&count| count > 0) {
+        for (prompt, count) in prompts.iter_mut().zip(counts) {
+            prompt.weight = count as f64;
+        }
+    }
+    prompts
 }
 
 /// The shortest and the longest input of a recording.

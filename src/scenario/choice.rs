@@ -20,6 +20,7 @@ use crate::service::fault::Flaw;
 pub(super) enum SpacingName {
     Even,
     Poisson,
+    Gamma,
 }
 
 /// Where a connection is reset, as written.
@@ -64,6 +65,7 @@ const ADJUSTMENTS: &[(&str, Adjustment)] = &[
 const SPACINGS: &[(&str, SpacingName)] = &[
     ("even", SpacingName::Even),
     ("poisson", SpacingName::Poisson),
+    ("gamma", SpacingName::Gamma),
 ];
 
 const APIS: &[(&str, Api)] = &[

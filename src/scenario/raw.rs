@@ -179,6 +179,8 @@ pub(super) struct RawRamp {
     pub over: Option<Field<Duration>>,
     /// How requests lie between one another; "even" unless given.
     pub spacing: Option<Field<SpacingName>>,
+    /// For spacing "gamma": standard deviation of the gaps over their mean; 1 is Poisson, 4 is bursty.
+    pub cv: Option<Field<f64>>,
 }
 
 /// One rate after another.
@@ -190,6 +192,8 @@ pub(super) struct RawSteps {
     pub steps: Option<List<Placed<RawStep>>>,
     /// How requests lie between one another; "even" unless given.
     pub spacing: Option<Field<SpacingName>>,
+    /// For spacing "gamma": standard deviation of the gaps over their mean; 1 is Poisson, 4 is bursty.
+    pub cv: Option<Field<f64>>,
 }
 
 /// One rate for some time.
@@ -219,6 +223,8 @@ pub(super) struct RawSine {
     pub period: Option<Field<Duration>>,
     /// How requests lie between one another; "even" unless given.
     pub spacing: Option<Field<SpacingName>>,
+    /// For spacing "gamma": standard deviation of the gaps over their mean; 1 is Poisson, 4 is bursty.
+    pub cv: Option<Field<f64>>,
 }
 
 /// Workers that wait for their answers: how much they send depends on how fast those come.
@@ -236,7 +242,8 @@ pub(super) struct RawClosedLoop {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawTrace {
-    /// A CSV file with the columns `TIMESTAMP,ContextTokens,GeneratedTokens`, from here.
+    /// A CSV file with the columns `TIMESTAMP,ContextTokens,GeneratedTokens`, from here. A fourth,
+    /// `Prompt`, may name each request's prompt class; weights then count for nothing.
     #[schemars(required)]
     pub path: Option<Field<String>>,
     /// How many times faster than recorded; 1 unless given.

@@ -1,5 +1,5 @@
 //! Recorded traces: CSV files with the columns `TIMESTAMP,ContextTokens,GeneratedTokens`, as in the
-//! Azure Public Dataset's LLM inference traces.
+//! Azure Public Dataset's LLM inference traces, and perhaps `Prompt`, the name of a prompt class.
 //!
 //! Promises: a trace is in order of time and not empty; what is wrong with a file is told with its
 //! line and column; twenty thousand rows take a few milliseconds.
@@ -11,7 +11,10 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::suggest::closest;
+use super::value::shortened;
 use crate::arrivals::TracePoint;
+use crate::outcome::ClassIndex;
 use crate::time::Instant;
 use crate::units::Tokens;
 
@@ -19,6 +22,8 @@ use crate::units::Tokens;
 const LARGEST: u64 = 256 << 20;
 
 const HEADER: &str = "TIMESTAMP,ContextTokens,GeneratedTokens";
+
+const HEADER_WITH_PROMPT: &str = "TIMESTAMP,ContextTokens,GeneratedTokens,Prompt";
 
 /// Why a trace could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +66,8 @@ impl TraceError {
     }
 }
 
-/// Reads a trace from a file.
-pub(super) fn read(path: &Path) -> Result<Arc<[TracePoint]>, TraceError> {
+/// Reads a trace from a file. `prompts` are the names of the classes that it may name, in their order.
+pub(super) fn read(path: &Path, prompts: &[String]) -> Result<Arc<[TracePoint]>, TraceError> {
     let mut bytes = Vec::new();
     // One byte more than is allowed tells a file that is too large from one that just fits.
     File::open(path)?
@@ -71,11 +76,11 @@ pub(super) fn read(path: &Path) -> Result<Arc<[TracePoint]>, TraceError> {
     if bytes.len() as u64 > LARGEST {
         return Err(TraceError::TooLarge);
     }
-    parse(&bytes)
+    parse(&bytes, prompts)
 }
 
 /// Reads a trace from the bytes of a file.
-fn parse(bytes: &[u8]) -> Result<Arc<[TracePoint]>, TraceError> {
+fn parse(bytes: &[u8], prompts: &[String]) -> Result<Arc<[TracePoint]>, TraceError> {
     let mut lines = bytes
         .split(|&byte| byte == b'\n')
         .map(|line| line.trim_ascii_end());
@@ -84,8 +89,10 @@ fn parse(bytes: &[u8]) -> Result<Arc<[TracePoint]>, TraceError> {
         return Err(TraceError::Empty);
     }
     let header = header.strip_prefix(b"\xef\xbb\xbf").unwrap_or(header);
-    if header != HEADER.as_bytes() {
-        let problem = format!("the first line must be `{HEADER}`");
+    let named = header == HEADER_WITH_PROMPT.as_bytes();
+    if !named && header != HEADER.as_bytes() {
+        let problem =
+            format!("the first line must be `{HEADER}`, with or without `,Prompt` at its end");
         return Err(TraceError::Malformed {
             line: 1,
             column: 1,
@@ -103,6 +110,14 @@ fn parse(bytes: &[u8]) -> Result<Arc<[TracePoint]>, TraceError> {
             column: column + 1,
             problem: problem.to_owned(),
         };
+        let (line, class) = if named {
+            let (line, name) = split_name(line).map_err(malformed)?;
+            let class =
+                class_of(name, prompts).map_err(|problem| malformed((line.len() + 1, &problem)))?;
+            (line, Some(class))
+        } else {
+            (line, None)
+        };
         let row = parse_row(line).map_err(malformed)?;
         let first = *first.get_or_insert(row.nanos);
         let at = u64::try_from(row.nanos - first).map(Instant::from_nanos);
@@ -115,6 +130,7 @@ fn parse(bytes: &[u8]) -> Result<Arc<[TracePoint]>, TraceError> {
                     at,
                     input: row.input,
                     output: row.output,
+                    class,
                 });
             }
             _ => return Err(malformed((0, "the time is before the line above it"))),
@@ -125,6 +141,31 @@ fn parse(bytes: &[u8]) -> Result<Arc<[TracePoint]>, TraceError> {
     } else {
         Ok(points.into())
     }
+}
+
+/// A line in two: what every trace has, and the name after its last comma.
+fn split_name(line: &[u8]) -> Result<(&[u8], &[u8]), (usize, &'static str)> {
+    let commas = || line.iter().filter(|&&byte| byte == b',').count();
+    let last = line.iter().rposition(|&byte| byte == b',');
+    match last {
+        Some(at) if commas() == 3 => Ok((&line[..at], &line[at + 1..])),
+        _ => Err((line.len(), "the line needs four columns, as the first line")),
+    }
+}
+
+fn class_of(name: &[u8], prompts: &[String]) -> Result<ClassIndex, String> {
+    let place = prompts.iter().position(|prompt| prompt.as_bytes() == name);
+    if let Some(index) = place.and_then(|place| u16::try_from(place).ok()) {
+        return Ok(ClassIndex(index));
+    }
+    let name = String::from_utf8_lossy(name);
+    let near = closest(&name, prompts.iter().map(String::as_str));
+    let near = near.map(|near| format!("; did you mean `{near}`?"));
+    Err(format!(
+        "there is no `[[prompt]]` named `{}`{}",
+        shortened(&name),
+        near.unwrap_or_default()
+    ))
 }
 
 struct Row {
@@ -236,7 +277,7 @@ mod tests {
     use super::*;
 
     fn rows(text: &str) -> Result<Vec<(u64, u64, u64)>, String> {
-        parse(format!("{HEADER}\n{text}").as_bytes())
+        parse(format!("{HEADER}\n{text}").as_bytes(), &[])
             .map(|points| {
                 points
                     .iter()
@@ -283,15 +324,42 @@ mod tests {
             "line 2, column 22: the line has two columns instead of three"
         );
         assert!(error("16.11.2023,1,2").starts_with("line 2, column 1: expected a time"));
-        let headless = parse(b"1,2,3").map_err(|error| error.to_string());
+        let headless = parse(b"1,2,3", &[]).map_err(|error| error.to_string());
         assert!(headless.is_err_and(|error| error.starts_with("line 1, column 1: the first line")));
+    }
+
+    #[test]
+    fn a_fourth_column_names_prompts() {
+        let prompts = ["chat".to_owned(), "summary".to_owned()];
+        let rows = |text: &str| {
+            parse(format!("{HEADER_WITH_PROMPT}\n{text}").as_bytes(), &prompts)
+                .map(|points| points.iter().map(|point| point.class).collect::<Vec<_>>())
+                .map_err(|error| error.to_string())
+        };
+        let time = "2023-11-16 18:17:03,1,2";
+        assert_eq!(
+            rows(&format!("{time},summary\n{time},chat")),
+            Ok(vec![Some(ClassIndex(1)), Some(ClassIndex(0))])
+        );
+        assert_eq!(
+            rows(&format!("{time},sumary")),
+            Err(
+                "line 2, column 25: there is no `[[prompt]]` named `sumary`; did you mean `summary`?"
+                    .to_owned()
+            )
+        );
+        assert_eq!(
+            rows(time),
+            Err("line 2, column 24: the line needs four columns, as the first line".to_owned())
+        );
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&bytes);
-            let _ = parse(&[HEADER.as_bytes(), b"\n", &bytes].concat());
+            let _ = parse(&bytes, &[]);
+            let _ = parse(&[HEADER.as_bytes(), b"\n", &bytes].concat(), &[]);
+            let _ = parse(&[HEADER_WITH_PROMPT.as_bytes(), b"\n", &bytes].concat(), &[]);
             let _ = parse_row(&bytes);
         }
 

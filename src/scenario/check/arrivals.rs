@@ -20,10 +20,12 @@ use crate::units::Rate;
 /// More requests a second than this are a slip of the pen: no client sends a hundredth of them.
 const HIGHEST_RATE_PER_SECOND: u64 = 10_000_000;
 
-/// Reads the arrival process; `folder` is where a trace's path begins.
+/// Reads the arrival process; `folder` is where a trace's path begins, and `prompts` are the names that
+/// it may use.
 pub(super) fn arrivals(
     raw: Placed<RawArrivals>,
     folder: &Path,
+    prompts: &[String],
     problems: &mut Problems,
 ) -> Option<ArrivalProcess> {
     match raw.value {
@@ -40,7 +42,7 @@ pub(super) fn arrivals(
         RawArrivals::Steps(raw) => steps(raw, problems),
         RawArrivals::Sine(raw) => sine(raw, problems),
         RawArrivals::ClosedLoop(raw) => closed_loop(raw, problems),
-        RawArrivals::Trace(raw) => recorded(raw, folder, problems),
+        RawArrivals::Trace(raw) => recorded(raw, folder, prompts, problems),
     }
 }
 
@@ -65,7 +67,7 @@ fn ramp(raw: Placed<RawRamp>, problems: &mut Problems) -> Option<ArrivalProcess>
     let to = bounded(problems, raw.to, "to", &span);
     let over = problems.require(raw.over, "over", &span, "`over`, such as `over = \"60s\"`");
     problems.above_zero("over", over.as_ref());
-    let spacing = spacing(problems, raw.spacing);
+    let spacing = spacing(problems, raw.spacing, raw.cv, &span);
     let (from, to, over) = (from?, to?, over?);
     if from.value.events == 0 && to.value.events == 0 {
         let problem = Diagnostic::error("zero-rate", "the ramp goes from zero to zero");
@@ -82,7 +84,7 @@ fn ramp(raw: Placed<RawRamp>, problems: &mut Problems) -> Option<ArrivalProcess>
 
 fn steps(raw: Placed<RawSteps>, problems: &mut Problems) -> Option<ArrivalProcess> {
     let Placed { span, value: raw } = raw;
-    let spacing = spacing(problems, raw.spacing);
+    let spacing = spacing(problems, raw.spacing, raw.cv, &span);
     let Some(list) = raw.steps else {
         problems.missing(
             "steps",
@@ -140,7 +142,7 @@ fn sine(raw: Placed<RawSine>, problems: &mut Problems) -> Option<ArrivalProcess>
         "`period`, such as `period = \"5m\"`",
     );
     problems.above_zero("period", period.as_ref());
-    let spacing = spacing(problems, raw.spacing);
+    let spacing = spacing(problems, raw.spacing, raw.cv, &span);
     let (mean, amplitude, period) = (mean?, amplitude?, period?);
     if is_above(amplitude.value, mean.value) {
         problems.push(
@@ -181,6 +183,7 @@ fn closed_loop(raw: Placed<RawClosedLoop>, problems: &mut Problems) -> Option<Ar
 fn recorded(
     raw: Placed<RawTrace>,
     folder: &Path,
+    prompts: &[String],
     problems: &mut Problems,
 ) -> Option<ArrivalProcess> {
     let Placed { span, value: raw } = raw;
@@ -188,7 +191,7 @@ fn recorded(
     let speed = problems.read(raw.speed);
     problems.above_zero("speed", speed.as_ref());
     let path = path?;
-    match trace::read(&folder.join(&path.value)) {
+    match trace::read(&folder.join(&path.value), prompts) {
         Ok(points) => {
             let speed = speed.map_or(1.0, |speed| speed.value);
             Some(ArrivalProcess::Trace { points, speed })
@@ -259,9 +262,31 @@ fn is_above(rate: Rate, other: Rate) -> bool {
         > u128::from(other.events) * u128::from(rate.period_nanos)
 }
 
-fn spacing(problems: &mut Problems, field: Option<Field<SpacingName>>) -> Spacing {
-    match problems.get(field) {
-        Some(SpacingName::Poisson) => Spacing::Poisson,
-        Some(SpacingName::Even) | None => Spacing::Even,
+fn spacing(
+    problems: &mut Problems,
+    name: Option<Field<SpacingName>>,
+    cv: Option<Field<f64>>,
+    table: &Range<usize>,
+) -> Spacing {
+    match problems.get(name) {
+        Some(SpacingName::Gamma) => {
+            let example = "`cv`, such as `cv = 4` for bursts";
+            let cv = problems.require(cv, "cv", table, example);
+            problems.above_zero("cv", cv.as_ref());
+            Spacing::Gamma {
+                cv: cv.map_or(1.0, |cv| cv.value),
+            }
+        }
+        other => {
+            if let Some(cv) = problems.read(cv) {
+                let title = "`cv` is only for `spacing = \"gamma\"`";
+                let problem = Diagnostic::error("cv-without-gamma", title).at(cv.span, "");
+                problems.push(problem.help("add `spacing = \"gamma\"`, or take `cv` out"));
+            }
+            match other {
+                Some(SpacingName::Poisson) => Spacing::Poisson,
+                _ => Spacing::Even,
+            }
+        }
     }
 }

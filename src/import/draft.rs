@@ -1,0 +1,615 @@
+//! The scenario that a recording makes.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+use super::arrivals::Profile;
+use super::classes::{self, count, length_name, lengths, slug};
+use super::recording::{OPERATIONS, Recording};
+use super::{ImportError, Series, time};
+use crate::catalogue;
+
+/// Recordings of more requests than this are fitted unless a trace is asked for.
+pub const TRACE_MAX: usize = 200_000;
+
+/// More classes than this are a key that was badly chosen.
+const CLASSES_MAX: usize = 100;
+
+/// What is asked of a draft.
+#[derive(Clone, Debug, Default)]
+pub struct DraftOptions {
+    /// The scenario's name.
+    pub name: String,
+    /// What it is made from, in words.
+    pub from: String,
+    /// Which model is meant by which name of the recording; `None` stands for every name.
+    pub models: Vec<(Option<String>, String)>,
+    /// Names of the recording's models that are left out.
+    pub without: Vec<String>,
+    /// `max_tokens` where the recording does not show it.
+    pub max_tokens: Option<u32>,
+    /// About how many classes requests are parted into by length.
+    pub kinds: usize,
+    /// Whether requests are told apart by their key instead.
+    pub by_key: bool,
+    /// The name of the trace's file.
+    pub trace_file: String,
+    /// Whether arrivals are replayed (true) or fitted (false); by the number of requests unless given.
+    pub trace: Option<bool>,
+}
+
+/// A model of a draft.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DraftModel {
+    /// Its name in the scenario.
+    pub name: String,
+    /// Its id.
+    pub id: String,
+    /// The operation most often called.
+    pub api: Option<&'static str>,
+}
+
+/// A prompt class of a draft.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Class {
+    /// Its name.
+    pub name: String,
+    /// Its model's place.
+    pub model: usize,
+    /// How many requests it has.
+    pub requests: u64,
+    /// Mean input and output tokens.
+    pub means: (f64, f64),
+    /// Input tokens, equally often.
+    pub inputs: Vec<u64>,
+    /// Output tokens, equally often.
+    pub outputs: Vec<u64>,
+    /// Its `max_tokens`; none where requests had none.
+    pub max_tokens: Option<u32>,
+}
+
+/// When requests come.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arrivals {
+    /// As recorded, from a file of this name beside the scenario.
+    Trace(String),
+    /// At rates that were fitted.
+    Fitted(Profile),
+}
+
+/// A scenario, before it is text.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Its name.
+    pub name: String,
+    /// What it is made from.
+    pub from: String,
+    /// Its models.
+    pub models: Vec<DraftModel>,
+    /// Its classes, the most frequent first.
+    pub classes: Vec<Class>,
+    /// When requests come.
+    pub arrivals: Arrivals,
+    /// How many requests were recorded.
+    pub requests: u64,
+    /// When the first one came; none if only distances are known.
+    pub began: Option<String>,
+    /// From the first request to the last, in seconds.
+    pub seconds: f64,
+    /// What the source does not show.
+    pub unseen: Vec<String>,
+    /// What was left out, put in or found on the way.
+    pub notes: Vec<String>,
+    /// By record: its class; `NOWHERE` for those that are left out.
+    class_of: Vec<u16>,
+}
+
+const NOWHERE: u16 = u16::MAX;
+
+impl Draft {
+    /// A scenario of requests that were recorded one by one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no request, a model is not known, or there are too many classes.
+    pub fn of_recording(
+        recording: &Recording,
+        options: &DraftOptions,
+    ) -> Result<Self, ImportError> {
+        if recording.records.is_empty() {
+            let left_out = left_out(recording);
+            let said = left_out.iter().map(|note| format!("; {note}"));
+            return Err(ImportError::Empty(said.collect()));
+        }
+        let (models, places) = models(recording, options)?;
+        let groups = classes::groups(recording, &places, options.by_key, options.kinds);
+        if groups.is_empty() {
+            let help = ": `--without` leaves none of its models";
+            return Err(ImportError::Empty(help.to_owned()));
+        }
+        if groups.len() > CLASSES_MAX {
+            return Err(ImportError::TooMany(format!(
+                "there are {} different classes, which is more than {CLASSES_MAX}: choose another key for \
+                 `--by`, or leave it out",
+                count(groups.len() as u64)
+            )));
+        }
+        let mut notes = left_out(recording);
+        notes.extend(recording.notes.iter().cloned());
+        let mut unseen = recording.unseen.clone();
+        let mut class_of = vec![NOWHERE; recording.records.len()];
+        let mut classes: Vec<Class> = Vec::new();
+        let caps = Caps::new(recording, &places, &models, options);
+        for (number, group) in (0_u16..).zip(&groups) {
+            for &member in &group.members {
+                class_of[member as usize] = number;
+            }
+            let key = group
+                .key
+                .map(|key| recording.keys.all()[usize::from(key)].as_str());
+            let mut class = class(recording, group, key.filter(|key| !key.is_empty()));
+            if group.unseen {
+                class.max_tokens = Some(caps.of(group.model));
+            }
+            if models.len() > 1 {
+                class.name = format!("{}-{}", models[group.model].name, class.name);
+            }
+            class.name = unique(&class.name, |name| {
+                classes.iter().any(|known: &Class| known.name == name)
+            });
+            classes.push(class);
+        }
+        if groups.iter().any(|group| group.unseen) {
+            notes.push(caps.said());
+            if recording.unseen.is_empty() {
+                unseen.push("max_tokens of some calls, which is what a quota reserves".to_owned());
+            }
+        }
+        let requests = groups.iter().map(|group| group.members.len() as u64).sum();
+        let trace = options
+            .trace
+            .unwrap_or(recording.records.len() <= TRACE_MAX);
+        let arrivals = if trace {
+            Arrivals::Trace(options.trace_file.clone())
+        } else {
+            let kept = |(place, _): &(usize, &_)| class_of[*place] != NOWHERE;
+            let kept = recording.records.iter().enumerate().filter(kept);
+            let kept: Vec<_> = kept.map(|(_, record)| *record).collect();
+            let mut profile = Profile::of(&kept);
+            notes.append(&mut profile.notes);
+            unseen.push("(fitted) that long or short requests came together".to_owned());
+            Arrivals::Fitted(profile)
+        };
+        let first = recording.records.first().map_or(0, |record| record.at);
+        Ok(Self {
+            name: options.name.clone(),
+            from: options.from.clone(),
+            models,
+            classes,
+            arrivals,
+            requests,
+            // Recordings that begin at 0 know distances only.
+            began: (first > YEAR_2000_NS).then(|| time::shown(first)),
+            seconds: recording.seconds(),
+            unseen,
+            notes,
+            class_of,
+        })
+    }
+
+    /// A scenario of metrics, of which only sums are known.
+    ///
+    /// # Errors
+    ///
+    /// If there was no call, or the model is not known.
+    pub fn of_series(series: &Series, options: &DraftOptions) -> Result<Self, ImportError> {
+        let Some((_, id)) = options.models.first() else {
+            return Err(ImportError::Model(NO_MODEL.to_owned()));
+        };
+        known(id, None)?;
+        let drawn = series.drawn()?;
+        let cap = options.max_tokens.unwrap_or_else(|| {
+            let longest = drawn.outputs.iter().map(|(value, _)| *value).max();
+            // Single answers are longer than a period's mean; four times is a guess that is said.
+            cap_for(longest.unwrap_or(1).saturating_mul(4), id)
+        });
+        let mut notes = drawn.notes;
+        if options.max_tokens.is_none() {
+            notes.push(format!(
+                "max_tokens is taken to be {cap}: write your own with `--max-tokens`"
+            ));
+        }
+        let mut profile = drawn.profile;
+        notes.append(&mut profile.notes);
+        let model = DraftModel {
+            name: model_name(id),
+            id: id.clone(),
+            api: Some("converse"),
+        };
+        let class = Class {
+            name: "all".to_owned(),
+            model: 0,
+            requests: drawn.requests,
+            means: (mean(&drawn.inputs), mean(&drawn.outputs)),
+            inputs: lengths(drawn.inputs),
+            outputs: lengths(drawn.outputs),
+            max_tokens: Some(cap),
+        };
+        Ok(Self {
+            name: options.name.clone(),
+            from: options.from.clone(),
+            models: vec![model],
+            classes: vec![class],
+            arrivals: Arrivals::Fitted(profile),
+            requests: drawn.requests,
+            began: Some(time::shown(drawn.begin)),
+            seconds: drawn.seconds,
+            unseen: drawn.unseen,
+            notes,
+            class_of: Vec::new(),
+        })
+    }
+
+    /// The scenario file.
+    #[must_use]
+    pub fn toml(&self) -> String {
+        let mut text = String::new();
+        for line in self.heading() {
+            let _written = writeln!(text, "# {line}");
+        }
+        let _written = writeln!(text, "\nname = {}", quoted(&self.name));
+        let about = format!("{} requests, from {}.", count(self.requests), self.from);
+        let _written = writeln!(text, "about = {}\n", quoted(&about));
+        match &self.arrivals {
+            Arrivals::Trace(file) => {
+                let _written = writeln!(text, "[arrivals.trace]\npath = {}", quoted(file));
+            }
+            Arrivals::Fitted(profile) => {
+                let seconds = profile.seconds();
+                let _written = writeln!(text, "[run]\nduration = \"{seconds}s\"\n");
+                text.push_str(&profile.toml());
+            }
+        }
+        for model in &self.models {
+            text.push_str(&model_toml(model));
+        }
+        for class in &self.classes {
+            text.push_str(&self.class_toml(class));
+        }
+        text
+    }
+
+    fn heading(&self) -> Vec<String> {
+        let began = self.began.as_deref().map(|began| format!(" since {began}"));
+        let mut lines = vec![format!(
+            "{} requests in {:.0} s{}, from {}.",
+            count(self.requests),
+            self.seconds,
+            began.unwrap_or_default(),
+            self.from
+        )];
+        if !self.unseen.is_empty() {
+            lines.push("Not to be seen there:".to_owned());
+            lines.extend(self.unseen.iter().map(|unseen| format!("- {unseen}")));
+        }
+        if !self.notes.is_empty() {
+            lines.push("To know:".to_owned());
+            lines.extend(self.notes.iter().map(|note| format!("- {note}")));
+        }
+        // A comment is one line, whatever a file's name has in it.
+        lines
+            .iter()
+            .map(|line| line.replace(['\n', '\r'], " "))
+            .collect()
+    }
+
+    fn class_toml(&self, class: &Class) -> String {
+        let mut text = String::new();
+        let _written = writeln!(text, "\n[[prompt]]\nname = {}", quoted(&class.name));
+        if self.models.len() > 1 {
+            let _written = writeln!(text, "model = {}", quoted(&self.models[class.model].name));
+        }
+        if matches!(self.arrivals, Arrivals::Fitted(_)) {
+            if self.classes.len() > 1 {
+                let _written = writeln!(text, "weight = {}", class.requests);
+            }
+            let _written = writeln!(text, "input_tokens = {}", distribution(&class.inputs));
+            let _written = writeln!(text, "output_tokens = {}", distribution(&class.outputs));
+        } else {
+            let (input, output) = class.means;
+            let _written = writeln!(
+                text,
+                "# {} requests with {input:.0} input and {output:.0} output tokens on average, in the trace",
+                count(class.requests)
+            );
+        }
+        if let Some(max_tokens) = class.max_tokens {
+            let _written = writeln!(text, "max_tokens = {max_tokens}");
+        }
+        text
+    }
+
+    /// Writes the trace that the scenario names: a row for each request.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written.
+    pub fn write_trace(&self, recording: &Recording, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(b"TIMESTAMP,ContextTokens,GeneratedTokens,Prompt\n")?;
+        for (record, &class) in recording.records.iter().zip(&self.class_of) {
+            if class != NOWHERE {
+                let at = time::written(record.at);
+                let name = &self.classes[usize::from(class)].name;
+                writeln!(out, "{at},{},{},{name}", record.input, record.output)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// 2000-01-01 in nanoseconds since 1970: what comes before is a distance, not a date.
+const YEAR_2000_NS: i64 = 946_684_800_000_000_000;
+
+const NO_MODEL: &str = "the recording names no model: say which one would answer with `--model ID`, such as \
+                        `--model us.anthropic.claude-sonnet-4-5-20250929-v1:0`";
+
+/// The draft's models, and where each of the recording's is among them.
+fn models(
+    recording: &Recording,
+    options: &DraftOptions,
+) -> Result<(Vec<DraftModel>, Vec<Option<usize>>), ImportError> {
+    let mut models: Vec<DraftModel> = Vec::new();
+    let mut calls: Vec<[u64; 4]> = Vec::new();
+    let mut places = Vec::new();
+    for (number, recorded) in recording.models().iter().enumerate() {
+        if options.without.contains(recorded) {
+            places.push(None);
+            continue;
+        }
+        let own = |(of, _): &&(Option<String>, String)| of.as_deref() == Some(recorded);
+        let any = |(of, _): &&(Option<String>, String)| of.is_none();
+        let mapped = options.models.iter().find(own);
+        let mapped = mapped.or_else(|| options.models.iter().find(any));
+        let id = mapped.map_or(recorded, |(_, id)| id);
+        if id.is_empty() {
+            return Err(ImportError::Model(NO_MODEL.to_owned()));
+        }
+        let requests = || {
+            let own = |record: &&super::Record| usize::from(record.model) == number;
+            recording.records.iter().filter(own).count()
+        };
+        known(id, Some((recorded, requests() as u64)))?;
+        let place = models.iter().position(|model| model.id == *id);
+        let place = place.unwrap_or_else(|| {
+            let taken = |name: &str| models.iter().any(|model| model.name == name);
+            let name = unique(&model_name(id), taken);
+            models.push(DraftModel {
+                name,
+                id: id.clone(),
+                api: None,
+            });
+            calls.push([0; 4]);
+            models.len() - 1
+        });
+        let operations = recording
+            .operations
+            .get(number)
+            .copied()
+            .unwrap_or_default();
+        for (sum, operation) in calls[place].iter_mut().zip(operations) {
+            *sum += operation;
+        }
+        places.push(Some(place));
+    }
+    for (model, calls) in models.iter_mut().zip(calls) {
+        let most = (0..calls.len()).max_by_key(|&place| calls[place]);
+        let most = most.filter(|&place| calls[place] > 0);
+        model.api = Some(most.map_or("converse", |place| OPERATIONS[place].1));
+    }
+    Ok((models, places))
+}
+
+/// Whether the catalogue knows a model; `recorded` is what the recording calls it, and how often.
+fn known(id: &str, recorded: Option<(&str, u64)>) -> Result<(), ImportError> {
+    if catalogue::find(id).is_some() {
+        return Ok(());
+    }
+    let near = catalogue::closest(id).map(|near| format!("; did you mean `{near}`?"));
+    let near = near.unwrap_or_else(|| "; `bedload models` lists all".to_owned());
+    Err(ImportError::Model(match recorded {
+        Some((recorded, requests)) if recorded == id => format!(
+            "no model is known as `{id}`, which has {} of the requests: say which one it is with \
+             `--model {id}=ID`, or leave it out with `--without {id}`{near}",
+            count(requests)
+        ),
+        _ => format!("no model is known as `{id}`{near}"),
+    }))
+}
+
+fn class(recording: &Recording, group: &classes::Group, key: Option<&str>) -> Class {
+    let record = |&member: &u32| &recording.records[member as usize];
+    let members = || group.members.iter().map(record);
+    let inputs: Vec<(u32, f64)> = members().map(|record| (record.input, 1.0)).collect();
+    // An answer of no tokens is none; the shortest has one.
+    let outputs: Vec<(u32, f64)> = members()
+        .map(|record| (record.output.max(1), 1.0))
+        .collect();
+    let means = (mean(&inputs), mean(&outputs));
+    Class {
+        name: key.map_or_else(|| length_name(means.0, means.1), slug),
+        model: group.model,
+        requests: group.members.len() as u64,
+        means,
+        inputs: lengths(inputs),
+        outputs: lengths(outputs),
+        max_tokens: group.max_tokens,
+    }
+}
+
+fn mean(values: &[(u32, f64)]) -> f64 {
+    let weight: f64 = values.iter().map(|(_, weight)| weight).sum();
+    let sum: f64 = values
+        .iter()
+        .map(|(value, weight)| f64::from(*value) * weight)
+        .sum();
+    sum / weight.max(1e-9)
+}
+
+/// `max_tokens` where the source does not show it, by model.
+struct Caps {
+    given: Option<u32>,
+    by_model: Vec<u32>,
+}
+
+impl Caps {
+    fn new(
+        recording: &Recording,
+        places: &[Option<usize>],
+        models: &[DraftModel],
+        options: &DraftOptions,
+    ) -> Self {
+        let mut longest = vec![1; models.len()];
+        for record in &recording.records {
+            if let Some(place) = places[usize::from(record.model)] {
+                longest[place] = record.output.max(longest[place]);
+            }
+        }
+        let caps = longest.iter().zip(models);
+        Self {
+            given: options.max_tokens,
+            by_model: caps
+                .map(|(&longest, model)| cap_for(longest, &model.id))
+                .collect(),
+        }
+    }
+
+    fn of(&self, model: usize) -> u32 {
+        self.given.unwrap_or(self.by_model[model])
+    }
+
+    fn said(&self) -> String {
+        match self.given {
+            Some(given) => format!("max_tokens is {given}, as was asked for"),
+            None => "max_tokens is taken to be the least power of two that cuts off no answer: write your own \
+                     with `--max-tokens`"
+                .to_owned(),
+        }
+    }
+}
+
+/// The least power of two that is not below `longest`, or the model's own limit.
+fn cap_for(longest: u32, id: &str) -> u32 {
+    let most = catalogue::find(id).map_or(u64::MAX, |model| model.max_output.0);
+    let cap = longest
+        .max(16)
+        .checked_next_power_of_two()
+        .unwrap_or(u32::MAX);
+    cap.min(u32::try_from(most).unwrap_or(u32::MAX))
+}
+
+/// What of a recording is not in the scenario.
+fn left_out(recording: &Recording) -> Vec<String> {
+    let mut notes = Vec::new();
+    if recording.problems.count > 0 {
+        notes.push(format!(
+            "{} lines could not be read and are left out",
+            count(recording.problems.count)
+        ));
+    }
+    let failed: u64 = recording.failed.values().sum();
+    if failed > 0 {
+        let kinds: Vec<String> = recording
+            .failed
+            .iter()
+            .map(|(kind, number)| format!("{} {kind}", count(*number)))
+            .collect();
+        notes.push(format!(
+            "{} calls failed and are left out ({}): the traffic wants that much more",
+            count(failed),
+            kinds.join(", ")
+        ));
+    }
+    if recording.without_tokens > 0 {
+        notes.push(format!(
+            "{} calls have no count of input and output tokens (embeddings, images) and are left out",
+            count(recording.without_tokens)
+        ));
+    }
+    if recording.cache_read > 0 {
+        notes.push(format!(
+            "{} input tokens were read from a cache, which no quota counts, and are left out",
+            count(recording.cache_read)
+        ));
+    }
+    notes
+}
+
+/// `name`, or `name-2` and so on if it is taken.
+fn unique(name: &str, taken: impl Fn(&str) -> bool) -> String {
+    let mut unique = name.to_owned();
+    for number in 2.. {
+        if !taken(&unique) {
+            break;
+        }
+        unique = format!("{name}-{number}");
+    }
+    unique
+}
+
+/// A short name for a model in a scenario: `claude-sonnet-4-5` of its long id.
+fn model_name(id: &str) -> String {
+    let name = catalogue::find(id).map(|model| model.name);
+    let name = name.unwrap_or_else(|| id.to_owned());
+    slug(&name).to_lowercase().replace('.', "-")
+}
+
+fn model_toml(model: &DraftModel) -> String {
+    let mut text = String::new();
+    let _written = writeln!(text, "\n[model.{}]\nid = {}", model.name, quoted(&model.id));
+    if let Some(api) = model.api {
+        let _written = writeln!(text, "api = \"{api}\"");
+    }
+    let scope = catalogue::scope(&model.id).map(catalogue::Scope::quota_scope);
+    let lines = catalogue::find(&model.id)
+        .map(|model| model.quotas)
+        .unwrap_or_default();
+    let defaults: BTreeMap<&str, u64> = lines
+        .iter()
+        .filter(|line| Some(line.scope) == scope)
+        .filter_map(|line| Some((line.dimension.name(), line.default?)))
+        .collect();
+    text.push_str("# What the account has: `bedload quotas` writes it here.");
+    if defaults.is_empty() {
+        text.push('\n');
+    } else {
+        let defaults: Vec<String> = defaults
+            .iter()
+            .map(|(dimension, limit)| format!("{dimension} = {limit}"))
+            .collect();
+        let _written = writeln!(
+            text,
+            " AWS publishes as defaults:\n# quota = {{ {} }}",
+            defaults.join(", ")
+        );
+    }
+    text
+}
+
+/// A distribution of values that come equally often.
+fn distribution(values: &[u64]) -> String {
+    if let [value] = values {
+        return value.to_string();
+    }
+    let mut text = String::from("{ empirical = [");
+    for (place, value) in values.iter().enumerate() {
+        text.push_str(if place % 20 == 0 { "\n  " } else { " " });
+        let _written = write!(text, "{value},");
+    }
+    text + "\n] }"
+}
+
+/// A string of TOML.
+fn quoted(text: &str) -> String {
+    toml::Value::String(text.to_owned()).to_string()
+}
