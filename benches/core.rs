@@ -169,6 +169,7 @@ fn plan(requests: u64, classes: Vec<MixClass>, limiter: Option<LimiterSettings>)
             max_in_flight: u32::MAX,
             max_queue: u32::MAX,
             max_cost: None,
+            max_total_tokens: None,
         },
     }
 }

@@ -14,6 +14,7 @@ mod quotas;
 mod report;
 mod run;
 mod signals;
+mod spend;
 mod stub;
 mod vary;
 mod watcher;

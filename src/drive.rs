@@ -79,6 +79,7 @@ pub fn engine(scenario: &Scenario) -> Engine {
             max_in_flight: scenario.run.max_in_flight,
             max_queue: scenario.run.max_queue,
             max_cost: scenario.run.max_cost,
+            max_total_tokens: scenario.run.max_total_tokens,
         },
     };
     Engine::new(plan, scenario.seed)

@@ -21,6 +21,7 @@
 //!
 //! Deliberately not: a clock, a socket, a `Result`, a trait object.
 
+mod budget;
 mod plan;
 mod request;
 
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use self::budget::{Budget, Cost};
 pub use self::plan::{Bounds, CallPlan, LoadPlan, ModelPlan};
 use self::request::Request;
 
@@ -49,8 +51,10 @@ use crate::units::Usd;
 pub enum StopCause {
     /// Somebody asked for it.
     Requested,
-    /// The next request might have cost more than `max_cost` leaves.
-    Budget,
+    /// The next call might have cost more than `max_cost` leaves.
+    Cost,
+    /// The next call might have used more tokens than `max_total_tokens` leaves.
+    Tokens,
 }
 
 /// The least that a worker of a closed loop pauses after a request that was dropped, so that time
@@ -80,8 +84,7 @@ pub struct Engine {
     now: Instant,
     due_count: u64,
     in_flight: u32,
-    spent: Usd,
-    at_risk: Usd,
+    budget: Budget,
     stopped: Option<StopCause>,
 }
 
@@ -111,6 +114,7 @@ impl Engine {
             models: plan.models,
             retry: plan.retry,
             seed,
+            budget: Budget::new(&plan.bounds),
             bounds: plan.bounds,
             requests: Slab::new(),
             retries: BinaryHeap::new(),
@@ -119,8 +123,6 @@ impl Engine {
             now: Instant::ZERO,
             due_count: 0,
             in_flight: 0,
-            spent: Usd::ZERO,
-            at_risk: Usd::ZERO,
             stopped: None,
         }
     }
@@ -152,7 +154,7 @@ impl Engine {
     /// What the calls that have ended have cost.
     #[must_use]
     pub const fn spent(&self) -> Usd {
-        self.spent
+        self.budget.spent()
     }
 
     /// Why the run was stopped before its end, if it was.
@@ -343,15 +345,8 @@ impl Engine {
     fn send(&mut self, slot: u32, permit: Option<Permit>) {
         let request = &mut self.requests[slot as usize];
         let model = &self.models[usize::from(request.draw.model.0)];
-        let worst = request.worst_case(model);
-        if let Some(most) = self.bounds.max_cost
-            && self
-                .spent
-                .pico
-                .saturating_add(self.at_risk.pico)
-                .saturating_add(worst.pico)
-                > most.pico
-        {
+        let worst = Cost::of(model, request.worst_case());
+        if let Some(cause) = self.budget.forbids(worst) {
             if let (Some(limiter), Some(permit)) = (
                 &mut self.limiters[usize::from(request.draw.model.0)],
                 permit,
@@ -359,10 +354,10 @@ impl Engine {
                 limiter.end(self.now, permit, End::Unsent);
             }
             self.finish(slot, Outcome::Cancelled);
-            self.stop(StopCause::Budget);
+            self.stop(cause);
             return;
         }
-        self.at_risk += worst;
+        self.budget.risk(worst);
         self.in_flight += 1;
         request.permit = permit;
         request.in_flight = true;
@@ -408,11 +403,8 @@ impl Engine {
         request.usage += usage;
         request.settled += settled;
         self.in_flight -= 1;
-        self.at_risk.pico = self
-            .at_risk
-            .pico
-            .saturating_sub(request.worst_case(model).pico);
-        self.spent += model.price.map_or(Usd::ZERO, |price| price.of(usage));
+        let worst = Cost::of(model, request.worst_case());
+        self.budget.spend(worst, Cost::of(model, usage));
         if let (Some(limiter), Some(permit)) = (&mut self.limiters[index], request.permit.take()) {
             limiter.end(self.now, permit, end);
         }

@@ -63,6 +63,16 @@ pub struct ModelForecast {
 }
 
 impl ModelForecast {
+    fn expected_usage(&self, minutes: f64) -> Option<TokenUsage> {
+        let requests = self.requests_per_minute? * minutes;
+        let tokens = |each: f64| Tokens((requests * each).round() as u64);
+        Some(TokenUsage {
+            input: tokens(self.input),
+            output: tokens(self.output),
+            ..TokenUsage::default()
+        })
+    }
+
     /// Mean demand in one dimension, in requests or tokens per period.
     #[must_use]
     pub fn demand(&self, dimension: Dimension) -> Option<f64> {
@@ -85,6 +95,29 @@ impl Forecast {
             long if long >= 120.0 => format!("{} h", significant(long / 60.0)),
             minutes => format!("{} min", significant(minutes)),
         }
+    }
+
+    /// The tokens of all requests, each answered once and as long as is usual; none for a closed loop.
+    #[must_use]
+    pub fn expected_usage(&self) -> Option<TokenUsage> {
+        let mut sum = TokenUsage::default();
+        for model in &self.models {
+            sum += model.expected_usage(self.minutes)?;
+        }
+        Some(sum)
+    }
+
+    /// What they cost; none where a price is not known.
+    #[must_use]
+    pub fn expected_cost(&self, scenario: &Scenario) -> Option<Usd> {
+        let mut sum = Usd::ZERO;
+        for (forecast, model) in self.models.iter().zip(&scenario.models) {
+            sum += model
+                .facts
+                .price?
+                .of(forecast.expected_usage(self.minutes)?);
+        }
+        Some(sum)
     }
 
     /// What `scenario` is expected to do.

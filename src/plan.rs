@@ -208,9 +208,10 @@ pub struct Need {
     pub rpm_simulated: Option<Estimate>,
     /// The smallest TPM quota at which throttles and waits stay within bounds, by simulation.
     pub tpm_simulated: Option<Estimate>,
-    /// The RPM to ask for: the larger of both, with headroom, rounded up.
+    /// The RPM to ask for: the percentile, or what the most demanding seed needed if that is more, with
+    /// headroom, rounded up.
     pub rpm_wanted: u64,
-    /// The TPM to ask for: the larger of both, with headroom, rounded up.
+    /// The TPM to ask for, in the same way.
     pub tpm_wanted: u64,
 }
 
@@ -405,10 +406,8 @@ fn model_plan(
 
 fn needs(options: &PlanOptions, place: usize, found: &Found) -> Vec<Need> {
     let target = &found.target[place];
-    let wanted = |asked: &Estimate, simulated: Option<&Estimate>| {
-        let simulated = simulated.map_or(0.0, |found| {
-            found.high.unwrap_or(found.value).max(found.value)
-        });
+    let wanted = |asked: &Estimate, enforcement, dimension| {
+        let simulated = found.need_at_most(enforcement, dimension, place);
         let needed = asked.value.max(simulated) / (1.0 - options.headroom.fraction());
         rounded_up(needed)
     };
@@ -421,8 +420,8 @@ fn needs(options: &PlanOptions, place: usize, found: &Found) -> Vec<Need> {
             let tpm_simulated = found.need(enforcement, Dimension::Tpm, place);
             Need {
                 enforcement,
-                rpm_wanted: wanted(&rpm, rpm_simulated.as_ref()),
-                tpm_wanted: wanted(&tpm, tpm_simulated.as_ref()),
+                rpm_wanted: wanted(&rpm, enforcement, Dimension::Rpm),
+                tpm_wanted: wanted(&tpm, enforcement, Dimension::Tpm),
                 rpm,
                 tpm,
                 rpm_simulated,

@@ -142,6 +142,8 @@ pub struct RunSettings {
     pub max_queue: u32,
     /// The most money to be spent; a run against Bedrock needs it or `--yes`.
     pub max_cost: Option<Usd>,
+    /// The most tokens to be used, input and output together.
+    pub max_total_tokens: Option<Tokens>,
     /// The largest share of attempts that may be throttled for the run to pass.
     pub max_throttled: Share,
     /// Whether a row is written for each request.

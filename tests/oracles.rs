@@ -86,6 +86,7 @@ impl Setup {
                 max_in_flight: u32::MAX,
                 max_queue: u32::MAX,
                 max_cost: None,
+                max_total_tokens: None,
             },
         };
         let settings = ServiceSettings {

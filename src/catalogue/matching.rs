@@ -91,10 +91,18 @@ fn by_name(
     dimension: Dimension,
     listed: &[ListedQuota],
 ) -> Option<Matched> {
-    let wanted = words(&model.name);
+    // What AWS calls it in one quota, it may call it in another.
+    let lines = model
+        .quotas
+        .iter()
+        .filter_map(|line| Meaning::of(&line.name));
+    let mut names: Vec<Vec<String>> = lines.map(|meaning| meaning.model).collect();
+    names.push(words(&model.name));
     let is_it = |quota: &ListedQuota| {
         Meaning::of(&quota.name).is_some_and(|meaning| {
-            meaning.dimension == dimension && meaning.counts(scope) && meaning.model == wanted
+            meaning.dimension == dimension
+                && meaning.counts(scope)
+                && names.contains(&meaning.model)
         })
     };
     best(listed, is_it).map(|quota| matched(quota, scope, dimension, false))

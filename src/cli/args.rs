@@ -68,6 +68,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   bedload run scenarios/quickstart.toml
   bedload run scenarios/over-quota.toml --set limiter.enabled=true --duration 2m
+  bedload run scenarios/support-desk.toml --target bedrock --dry-run
   bedload run scenarios/support-desk.toml --target bedrock --set run.max_cost='\"$2\"'";
 
 const SIM_EXAMPLES: &str = "\
@@ -158,6 +159,12 @@ pub struct Run {
     /// Spend up to the worst case that is printed, without a budget in the scenario
     #[arg(long)]
     pub yes: bool,
+    /// Say what would be sent, how many tokens, dollars and minutes it takes, and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// On Bedrock, do not first make a small call to each model
+    #[arg(long)]
+    pub no_preflight: bool,
     /// Where results go
     #[command(flatten)]
     pub out: OutArgs,

@@ -6,7 +6,6 @@ use anyhow::Context;
 use bedload::clock::Clock;
 use bedload::drive::{self, real, simulated};
 use bedload::exchange::{account_config, sdk_client};
-use bedload::forecast::Forecast;
 use bedload::report::{self, Style};
 use bedload::results::{
     ClassSettings, LimiterSummary, ModelSettings, ResultsError, Run, RunHeader, RunState,
@@ -23,7 +22,7 @@ use super::exit::{BadInput, Exit};
 use super::progress::Progress;
 use super::signals::Signals;
 use super::watcher::Watcher;
-use super::{output, overrides, vary};
+use super::{output, overrides, spend, vary};
 
 /// `bedload run`.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
@@ -41,12 +40,15 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
                     scenario that streams or has a `[[service.fault]]`";
         return Err(BadInput(help.to_owned()).into());
     }
+    if args.dry_run {
+        return spend::dry_run(&scenario);
+    }
     match &scenario.target {
         TargetSettings::Sim => simulate(&scenario, &args.out),
-        TargetSettings::Stub => on_the_clock(&scenario, &args.out, Target::Stub, server),
+        TargetSettings::Stub => on_the_clock(&scenario, args, Target::Stub, server),
         TargetSettings::Bedrock { .. } => {
-            may_spend(&scenario, args.yes)?;
-            on_the_clock(&scenario, &args.out, Target::Bedrock, server)
+            spend::may_spend(&scenario, args.yes)?;
+            on_the_clock(&scenario, args, Target::Bedrock, server)
         }
     }
 }
@@ -78,10 +80,11 @@ fn simulate(scenario: &Scenario, out: &OutArgs) -> anyhow::Result<Exit> {
 
 fn on_the_clock(
     scenario: &Scenario,
-    out: &OutArgs,
+    args: &RunArgs,
     target: Target,
     server: StubServer,
 ) -> anyhow::Result<Exit> {
+    let out = &args.out;
     let signals = Signals::listen()?;
     raise_open_files();
     // One thread: it costs the least CPU per request, and `dispatch_lag` says when it is too slow.
@@ -98,15 +101,19 @@ fn on_the_clock(
             } => {
                 let config =
                     account_config(region.clone(), profile.clone(), endpoint_url.clone()).await;
-                if config.region().is_none() {
+                let Some(region) = config.region().map(ToString::to_string) else {
                     let help = "no AWS Region: set `region` in `[target.bedrock]`, or AWS_REGION";
                     return Err(BadInput(help.to_owned()).into());
+                };
+                let client = sdk_client(&config);
+                if !args.no_preflight {
+                    spend::can_call(scenario, &client, &region).await?;
                 }
                 let clock = Clock::start();
                 // Windows that begin with the minute are taken to begin with this clock's.
                 let scenario = scenario.clone().begun_at(clock.minute_offset());
                 let calls = Calls::new(&scenario, clock, false).into();
-                let sender = BedrockTarget::new(sdk_client(&config), calls);
+                let sender = BedrockTarget::new(client, calls);
                 watch(&scenario, out, target, &sender, clock, signals).await
             }
             _ => {
@@ -169,35 +176,6 @@ fn conclude(run: &Run) -> anyhow::Result<Exit> {
         _ if run.file.verdicts.iter().any(|verdict| !verdict.passed) => Exit::No,
         RunState::Interrupted | RunState::Complete => Exit::Done,
     })
-}
-
-/// A run that can cost money says how much, and wants to be told to go on.
-fn may_spend(scenario: &Scenario, yes: bool) -> anyhow::Result<()> {
-    let forecast = Forecast::of(scenario);
-    output::hint(&format!("{}\n{forecast}", scenario.name));
-    if yes {
-        return Ok(());
-    }
-    match (scenario.run.max_cost, forecast.worst_cost) {
-        (Some(budget), Some(_)) => {
-            output::hint(&format!(
-                "stops before it has spent {budget} (`run.max_cost`)"
-            ));
-            Ok(())
-        }
-        (Some(_), None) => Err(BadInput(
-            "`run.max_cost` cannot be kept: no price is known for every model; \
-             give `--yes` to run without a budget"
-                .to_owned(),
-        )
-        .into()),
-        (None, _) => Err(BadInput(
-            "this run costs money: give `--yes` to spend up to the worst case above, or set \
-             `max_cost` in `[run]`"
-                .to_owned(),
-        )
-        .into()),
-    }
 }
 
 fn create(

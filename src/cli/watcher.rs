@@ -70,7 +70,8 @@ impl Watcher {
         };
         let error = match stopped {
             _ if failure.is_some() => failure.map(|error| format!("{error:#}")),
-            Some(StopCause::Budget) => Some("`run.max_cost` was reached".to_owned()),
+            Some(StopCause::Cost) => Some("`run.max_cost` was reached".to_owned()),
+            Some(StopCause::Tokens) => Some("`run.max_total_tokens` was reached".to_owned()),
             Some(StopCause::Requested) | None => None,
         };
         self.writer.finish(Ending {

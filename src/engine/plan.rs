@@ -62,4 +62,6 @@ pub struct Bounds {
     pub max_queue: u32,
     /// The most money that may be spent, counting calls under way at their worst.
     pub max_cost: Option<Usd>,
+    /// The most tokens that may be used, input and output together, counted in the same way.
+    pub max_total_tokens: Option<Tokens>,
 }

@@ -1,12 +1,12 @@
 //! A request from when it is due until it ends.
 
-use super::plan::{CallPlan, ModelPlan};
+use super::plan::CallPlan;
 use crate::limiter::{Ask, Permit};
 use crate::mix::Draw;
 use crate::outcome::{AttemptFailure, EarlierAttempt, Gaps, Outcome, RequestRecord};
 use crate::quota::{Cost, Counting, Demand};
 use crate::time::Instant;
-use crate::units::{TokenUsage, Tokens, Usd};
+use crate::units::{TokenUsage, Tokens};
 
 /// A request under way.
 #[derive(Debug)]
@@ -92,14 +92,13 @@ impl Request {
         }
     }
 
-    /// The most that a call can cost: its input as expected, and output up to `max_tokens`.
-    pub fn worst_case(&self, model: &ModelPlan) -> Usd {
-        let usage = TokenUsage {
+    /// The most that a call can use: its input as expected, and output up to `max_tokens`.
+    pub fn worst_case(&self) -> TokenUsage {
+        TokenUsage {
             input: self.draw.input,
             output: self.call.max_tokens,
             ..TokenUsage::default()
-        };
-        model.price.map_or(Usd::ZERO, |price| price.of(usage))
+        }
     }
 }
 

@@ -46,6 +46,7 @@ fn plan(per_second: u64, seconds: u64) -> LoadPlan {
             max_in_flight: 10_000,
             max_queue: 10_000,
             max_cost: None,
+            max_total_tokens: None,
         },
     }
 }
@@ -344,8 +345,23 @@ fn a_budget_stops_the_run_before_it_is_overdrawn() {
         .filter(|record| record.outcome == Outcome::Completed)
         .count();
     assert_eq!(completed, 4);
-    assert_eq!(engine.stopped(), Some(StopCause::Budget));
+    assert_eq!(engine.stopped(), Some(StopCause::Cost));
     assert_eq!(engine.spent(), Usd { pico: 400_000_000 });
+}
+
+#[test]
+fn tokens_that_may_be_used_stop_the_run_before_they_are() {
+    // Each request may use 100 tokens; there are 450.
+    let mut plan = plan(1, 60);
+    plan.bounds.max_total_tokens = Some(Tokens(450));
+    let mut engine = Engine::new(plan, Seed(1));
+    let events = run(&mut engine, None, |_| (Duration::from_secs(3), None));
+    let records = records(&events);
+    let completed = records
+        .iter()
+        .filter(|record| record.outcome == Outcome::Completed);
+    assert_eq!(completed.count(), 4);
+    assert_eq!(engine.stopped(), Some(StopCause::Tokens));
 }
 
 #[test]

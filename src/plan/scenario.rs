@@ -41,6 +41,7 @@ pub(super) fn vary(scenario: &Scenario, variation: &Variation) -> Scenario {
     }
     varied.run.max_requests = None;
     varied.run.max_cost = None;
+    varied.run.max_total_tokens = None;
     if let Some(length) = variation.length
         && is_stationary(&varied.arrivals)
     {

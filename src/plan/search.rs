@@ -189,7 +189,8 @@ impl Question<'_> {
     pub(super) fn smallest_quota(&self, dimension: Dimension, guesses: &[f64]) -> Vec<Option<u64>> {
         let mut tried: BTreeMap<i32, Vec<bool>> = BTreeMap::new();
         let limit =
-            |step: i32, model: usize| ((guesses[model] * factor(step)).ceil() as u64).max(1);
+            // What is whole but for the last bits of its computation is whole.
+            |step: i32, model: usize| ((guesses[model] * factor(step) * (1.0 - 1e-12)).ceil() as u64).max(1);
         let quotas = |step: i32| {
             let models = 0..guesses.len();
             models

@@ -67,6 +67,18 @@ impl Found {
         (!values.is_empty()).then(|| mean_estimate(&values))
     }
 
+    /// The most that any seed needed. An interval's end would do as well, but not grow with the load: a
+    /// larger load may happen to agree better with itself.
+    pub(super) fn need_at_most(
+        &self,
+        enforcement: Enforcement,
+        dimension: Dimension,
+        model: usize,
+    ) -> f64 {
+        let values = self.of(Search::Quota(way(enforcement), dimension), model);
+        values.into_iter().fold(0.0, f64::max)
+    }
+
     /// The largest load that fits, which is no more than `most`.
     pub(super) fn fit(
         &self,

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use super::style::{Paint, Style};
 use super::table::Table;
+use super::words::{count, length, percent};
 use crate::import::{Arrivals, Draft};
-use crate::units::{grouped, significant};
+use crate::units::significant;
 
 /// Says what a draft holds.
 #[must_use]
 pub fn import(draft: &Draft, style: Style) -> String {
-    let count = |number: u64| grouped(i64::try_from(number).unwrap_or(i64::MAX));
+    let seconds = |seconds: f64| length((seconds * 1e9) as u64);
     let began = draft
         .began
         .as_deref()
@@ -18,7 +19,7 @@ pub fn import(draft: &Draft, style: Style) -> String {
     let mut text = format!(
         "{} requests in {} ({}/min){}\n\n",
         count(draft.requests),
-        length(draft.seconds),
+        seconds(draft.seconds),
         significant(draft.requests as f64 * 60.0 / draft.seconds.max(1.0)),
         began.unwrap_or_default(),
     );
@@ -33,12 +34,12 @@ pub fn import(draft: &Draft, style: Style) -> String {
     ];
     let mut table = Table::new(2, heading);
     for class in &draft.classes {
-        let share = class.requests as f64 * 100.0 / draft.requests.max(1) as f64;
+        let share = class.requests as f64 / draft.requests.max(1) as f64;
         table.row([
             class.name.clone(),
             draft.models[class.model].name.clone(),
             count(class.requests),
-            format!("{share:.1} %"),
+            percent(share),
             significant(class.means.0),
             significant(class.means.1),
             class
@@ -52,7 +53,7 @@ pub fn import(draft: &Draft, style: Style) -> String {
         Arrivals::Fitted(profile) => format!(
             "{} steps of {}, gaps with a coefficient of variation of {}",
             profile.rates.len(),
-            length(profile.step_s),
+            seconds(profile.step_s),
             profile.cv
         ),
     };
@@ -74,13 +75,4 @@ pub fn import(draft: &Draft, style: Style) -> String {
         }
     }
     text
-}
-
-fn length(seconds: f64) -> String {
-    match seconds {
-        long if long >= 2.0 * 86_400.0 => format!("{} days", significant(long / 86_400.0)),
-        long if long >= 2.0 * 3_600.0 => format!("{} h", significant(long / 3_600.0)),
-        middle if middle >= 120.0 => format!("{} min", significant(middle / 60.0)),
-        short => format!("{} s", significant(short)),
-    }
 }

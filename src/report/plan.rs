@@ -276,7 +276,7 @@ fn needs(page: &mut Page, plan: &Plan, model: &ModelPlan) {
     }
     page.table(table);
     page.note(format!(
-        "Ask for: the larger of the percentile and the simulation (its upper end), with {} headroom, \
+        "Ask for: the larger of the percentile and the simulation (its largest seed), with {} headroom, \
          rounded up. Simulated: the smallest quota with throttles and drops of at most {} and a 99th \
          percentile of waits of at most {}. Tokens a day, if this goes on all day: {}.",
         percent(plan.headroom),

@@ -242,8 +242,8 @@ mod tests {
         assert_eq!(spacing("poisson"), Ok(SpacingName::Poisson));
         assert_eq!(spacing("poison"), Err("did you mean `poisson`?".to_owned()));
         assert_eq!(
-            spacing("gamma"),
-            Err("it is none of `even` and `poisson`".to_owned())
+            spacing("weibull"),
+            Err("it is none of `even`, `poisson` and `gamma`".to_owned())
         );
         assert_eq!(Failure::read(Scalar::Text("timeout")), Ok(Failure::Timeout));
         assert_eq!(Family::read(Scalar::Integer(3)), Err(String::new()));

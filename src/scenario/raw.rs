@@ -106,6 +106,8 @@ pub(super) struct RawRun {
     pub max_queue: Option<Field<u32>>,
     /// The most money to be spent; a run against Bedrock needs it or `--yes`.
     pub max_cost: Option<Field<Usd>>,
+    /// The most tokens to be used, input and output together; a call under way counts at its worst.
+    pub max_total_tokens: Option<Field<u64>>,
     /// The largest share of attempts that may be throttled for the run to pass; "1%" unless given.
     pub max_throttled: Option<Field<Share>>,
     /// Whether a row is written for each request; true unless given.

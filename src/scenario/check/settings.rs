@@ -10,7 +10,7 @@ use super::super::{RunSettings, TargetSettings};
 use crate::arrivals::ArrivalProcess;
 use crate::expect::{Expectation, Kind, Metric};
 use crate::retry::RetryPolicy;
-use crate::units::Share;
+use crate::units::{Share, Tokens};
 
 /// No run is longer: 30 days. Also the length of a run that only `max_requests` ends.
 const LONGEST_RUN: Duration = Duration::from_secs(30 * 86_400);
@@ -64,6 +64,8 @@ pub(super) fn run(
             "`duration = \"60s\"` to `[run]`",
         );
     }
+    let max_total_tokens = problems.read(raw.max_total_tokens);
+    problems.above_zero("max_total_tokens", max_total_tokens.as_ref());
     let request_timeout = problems.read(raw.request_timeout);
     problems.above_zero("request_timeout", request_timeout.as_ref());
     let max_in_flight = problems.read(raw.max_in_flight);
@@ -85,6 +87,7 @@ pub(super) fn run(
         max_in_flight: max_in_flight.map_or(10_000, |requests| requests.value),
         max_queue: problems.get(raw.max_queue).unwrap_or(100_000),
         max_cost: problems.get(raw.max_cost),
+        max_total_tokens: max_total_tokens.map(|tokens| Tokens(tokens.value)),
         max_throttled: share(
             problems,
             raw.max_throttled,
