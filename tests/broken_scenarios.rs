@@ -18,6 +18,7 @@ const BROKEN: &[(&str, &[&str])] = &[
     ("bad-name.toml", &["invalid-name:1"]),
     ("bad-toml.toml", &["syntax:7", "syntax:7"]),
     ("catalogue.toml", &["catalogue:1"]),
+    ("cv-without-gamma.toml", &["cv-without-gamma:7"]),
     ("duplicate-key.toml", &["syntax:5"]),
     ("duplicate-names.toml", &["duplicate-name:22"]),
     ("empty.toml", &["empty:1"]),

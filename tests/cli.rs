@@ -578,10 +578,11 @@ fn money_is_not_spent_without_being_told_to() {
 fn an_address_where_nobody_listens_fails_every_request_and_exits_1() {
     let desk = Desk::new();
     let scenario = desk.file("paid.toml", on_bedrock("127.0.0.1:9"));
-    let said = said(
-        desk.command("run", &scenario)
-            .args(["--yes", "--duration", "1s"]),
-    );
+    let said =
+        said(
+            desk.command("run", &scenario)
+                .args(["--yes", "--no-preflight", "--duration", "1s"]),
+        );
     assert_eq!(said.code, Some(1), "{}", said.err);
     let run = Run::open(&desk.out().join("fitting")).expect("a run");
     assert_eq!(run.file.state, RunState::Complete);
@@ -615,7 +616,10 @@ fn every_command_shows_examples() {
             "sim",
             "stub",
             "check",
+            "plan",
             "models",
+            "quotas",
+            "import",
             "report",
             "schema",
             "completions"
@@ -638,6 +642,7 @@ fn the_schemas_are_those_that_are_checked_in() {
         (&["schema"][..], "schema/scenario.json"),
         (&["schema", "scenario"], "schema/scenario.json"),
         (&["schema", "run"], "schema/run.json"),
+        (&["schema", "plan"], "schema/plan.json"),
     ] {
         let checked_in = fs::read_to_string(in_project(file)).expect("checked in");
         assert!(

@@ -84,7 +84,7 @@ fn check(args: &Import) -> Result<(), BadInput> {
         return wrong("`import run` reads one run: name one folder");
     }
     if args.period.as_secs() == 0
-        || args.period.as_secs() % 60 != 0
+        || !args.period.as_secs().is_multiple_of(60)
         || args.period.subsec_nanos() > 0
     {
         return wrong("`--period` needs whole minutes, such as 1m or 5m");

@@ -33,6 +33,9 @@ pub(super) struct Group {
     pub members: Vec<u32>,
 }
 
+/// Requests of one `max_tokens`.
+type Capped = (u32, Vec<u32>);
+
 /// Parts requests by model, key and `max_tokens`, and then by length into about `kinds` classes.
 ///
 /// `models` are the places of the recording's models in the draft; none for those that are left out.
@@ -53,7 +56,7 @@ pub(super) fn groups(
     }
     let total: usize = parts.values().map(Vec::len).sum();
     let mut groups = Vec::new();
-    let mut by_model_and_key: BTreeMap<(usize, u16), Vec<(u32, Vec<u32>)>> = BTreeMap::new();
+    let mut by_model_and_key: BTreeMap<(usize, u16), Vec<Capped>> = BTreeMap::new();
     for ((model, key, cap), members) in parts {
         let caps = by_model_and_key.entry((model, key)).or_default();
         caps.push((cap, members));
@@ -83,7 +86,7 @@ pub(super) fn groups(
 }
 
 /// Puts `max_tokens` of a factor of two together if there are too many.
-fn joined(caps: Vec<(u32, Vec<u32>)>) -> Vec<(u32, Vec<u32>)> {
+fn joined(caps: Vec<Capped>) -> Vec<Capped> {
     if caps.len() <= CAPS_MAX {
         return caps;
     }
@@ -175,7 +178,13 @@ pub(super) fn slug(text: &str) -> String {
     }
 }
 
-/// So many requests, for people.
+/// A number of things, for people: `1 line`, `2,000 lines`.
+pub(super) fn counted(number: u64, thing: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {thing}{ending}", count(number))
+}
+
+/// A number, for people.
 pub(super) fn count(number: u64) -> String {
     grouped(i64::try_from(number).unwrap_or(i64::MAX))
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::arrivals::Profile;
-use super::classes::{self, count, length_name, lengths, slug};
+use super::classes::{self, count, counted, length_name, lengths, slug};
 use super::recording::{OPERATIONS, Recording};
 use super::{ImportError, Series, time};
 use crate::catalogue;
@@ -513,8 +513,8 @@ fn left_out(recording: &Recording) -> Vec<String> {
     let mut notes = Vec::new();
     if recording.problems.count > 0 {
         notes.push(format!(
-            "{} lines could not be read and are left out",
-            count(recording.problems.count)
+            "{} could not be read and are left out",
+            counted(recording.problems.count, "line")
         ));
     }
     let failed: u64 = recording.failed.values().sum();
@@ -525,15 +525,15 @@ fn left_out(recording: &Recording) -> Vec<String> {
             .map(|(kind, number)| format!("{} {kind}", count(*number)))
             .collect();
         notes.push(format!(
-            "{} calls failed and are left out ({}): the traffic wants that much more",
-            count(failed),
+            "{} failed and are left out ({}): the traffic wants that much more",
+            counted(failed, "call"),
             kinds.join(", ")
         ));
     }
     if recording.without_tokens > 0 {
         notes.push(format!(
-            "{} calls have no count of input and output tokens (embeddings, images) and are left out",
-            count(recording.without_tokens)
+            "left out for want of counts of input and output tokens (embeddings, images): {}",
+            counted(recording.without_tokens, "call")
         ));
     }
     if recording.cache_read > 0 {

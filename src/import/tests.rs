@@ -231,9 +231,9 @@ fn what_failed_and_what_has_no_tokens_is_left_out_and_said() {
     let draft = Draft::of_recording(&recording, &own_models()).expect("a draft");
     let notes = draft.notes.join("\n");
     for said in [
-        "1 calls failed",
+        "1 call failed",
         "1 ThrottlingException",
-        "1 calls have no count",
+        "images): 1 call",
         "900 input tokens",
     ] {
         assert!(notes.contains(said), "{said}: {notes}");

@@ -144,7 +144,7 @@ fn parse(bytes: &[u8], prompts: &[String]) -> Result<Arc<[TracePoint]>, TraceErr
 }
 
 /// A line in two: what every trace has, and the name after its last comma.
-fn split_name(line: &[u8]) -> Result<(&[u8], &[u8]), (usize, &'static str)> {
+fn split_name(line: &[u8]) -> Result<(&[u8], &[u8]), RowProblem> {
     let commas = || line.iter().filter(|&&byte| byte == b',').count();
     let last = line.iter().rposition(|&byte| byte == b',');
     match last {
@@ -168,6 +168,9 @@ fn class_of(name: &[u8], prompts: &[String]) -> Result<ClassIndex, String> {
     ))
 }
 
+/// What is wrong with a line, and at which byte.
+type RowProblem = (usize, &'static str);
+
 struct Row {
     nanos: i128,
     input: Tokens,
@@ -175,7 +178,7 @@ struct Row {
 }
 
 /// Reads one line; a problem comes with its byte in the line.
-fn parse_row(line: &[u8]) -> Result<Row, (usize, &'static str)> {
+fn parse_row(line: &[u8]) -> Result<Row, RowProblem> {
     let mut fields = line.split(|&byte| byte == b',');
     let timestamp = fields.next().unwrap_or_default();
     let input = fields
@@ -201,7 +204,7 @@ fn parse_row(line: &[u8]) -> Result<Row, (usize, &'static str)> {
 
 /// Nanoseconds since an arbitrary day, from `2023-11-16 18:17:03.9799600`; the fraction may have
 /// up to nine digits or be left out.
-fn parse_timestamp(text: &[u8]) -> Result<i128, (usize, &'static str)> {
+fn parse_timestamp(text: &[u8]) -> Result<i128, RowProblem> {
     let part = |from: usize, to: usize| {
         text.get(from..to)
             .and_then(digits)
