@@ -14,6 +14,7 @@
 //! knows.
 
 mod arrivals;
+mod caps;
 mod classes;
 mod cluster;
 mod csv_file;
@@ -24,6 +25,7 @@ mod metrics;
 mod mooncake;
 mod recording;
 mod run;
+mod scenario_text;
 mod time;
 
 use std::io;

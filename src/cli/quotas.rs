@@ -12,6 +12,7 @@ use bedload::scenario::{TargetSettings, read_text};
 use serde_json::json;
 use toml_edit::{DocumentMut, Item, Table, value};
 
+use super::args::account::AccountArgs;
 use super::args::quotas::Quotas;
 use super::args::{Format, ScenarioArgs, TargetName};
 use super::exit::{BadInput, Exit};
@@ -50,21 +51,7 @@ pub fn quotas(args: &Quotas) -> anyhow::Result<Exit> {
             .map(|id| of_id(id))
             .collect::<Result<_, _>>()?,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    let asked = runtime.block_on(async {
-        let config = account_config(account.region, account.profile, account.endpoint_url).await;
-        let region = config.region().map(ToString::to_string);
-        ask(&config).await.map(|listed| (listed, region))
-    });
-    let (listed, region) = match asked {
-        Ok(answer) => answer,
-        Err(error @ AccountError::Region) => return Err(BadInput(error.to_string()).into()),
-        Err(error) => return Err(error.into()),
-    };
-    let region = region.unwrap_or_default();
+    let (listed, region) = listed(account)?;
     let found: Vec<(Wanted, AccountQuota)> = wanted
         .into_iter()
         .map(|wanted| {
@@ -101,6 +88,24 @@ pub fn quotas(args: &Quotas) -> anyhow::Result<Exit> {
     } else {
         Exit::Done
     })
+}
+
+/// The account's quotas, and the Region that they are of.
+fn listed(account: AccountArgs) -> anyhow::Result<(Vec<ListedQuota>, String)> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let asked = runtime.block_on(async {
+        let config = account_config(account.region, account.profile, account.endpoint_url).await;
+        let region = config.region().map(ToString::to_string);
+        ask(&config).await.map(|listed| (listed, region))
+    });
+    match asked {
+        Ok((listed, region)) => Ok((listed, region.unwrap_or_default())),
+        Err(error @ AccountError::Region) => Err(BadInput(error.to_string()).into()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 type OfScenario = (Vec<Wanted>, Option<String>, Option<String>);

@@ -1,10 +1,9 @@
 //! The scenario that a recording makes.
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use super::arrivals::Profile;
+use super::caps::{Caps, cap_for};
 use super::classes::{self, count, counted, length_name, lengths, slug};
 use super::recording::{OPERATIONS, Recording};
 use super::{ImportError, Series, time};
@@ -138,28 +137,8 @@ impl Draft {
         let mut notes = left_out(recording);
         notes.extend(recording.notes.iter().cloned());
         let mut unseen = recording.unseen.clone();
-        let mut class_of = vec![NOWHERE; recording.records.len()];
-        let mut classes: Vec<Class> = Vec::new();
         let caps = Caps::new(recording, &places, &models, options);
-        for (number, group) in (0_u16..).zip(&groups) {
-            for &member in &group.members {
-                class_of[member as usize] = number;
-            }
-            let key = group
-                .key
-                .map(|key| recording.keys.all()[usize::from(key)].as_str());
-            let mut class = class(recording, group, key.filter(|key| !key.is_empty()));
-            if group.unseen {
-                class.max_tokens = Some(caps.of(group.model));
-            }
-            if models.len() > 1 {
-                class.name = format!("{}-{}", models[group.model].name, class.name);
-            }
-            class.name = unique(&class.name, |name| {
-                classes.iter().any(|known: &Class| known.name == name)
-            });
-            classes.push(class);
-        }
+        let (classes, class_of) = classes_of(recording, &groups, &models, &caps);
         if groups.iter().any(|group| group.unseen) {
             notes.push(caps.said());
             if recording.unseen.is_empty() {
@@ -249,85 +228,6 @@ impl Draft {
             notes,
             class_of: Vec::new(),
         })
-    }
-
-    /// The scenario file.
-    #[must_use]
-    pub fn toml(&self) -> String {
-        let mut text = String::new();
-        for line in self.heading() {
-            let _written = writeln!(text, "# {line}");
-        }
-        let _written = writeln!(text, "\nname = {}", quoted(&self.name));
-        let about = format!("{} requests, from {}.", count(self.requests), self.from);
-        let _written = writeln!(text, "about = {}\n", quoted(&about));
-        match &self.arrivals {
-            Arrivals::Trace(file) => {
-                let _written = writeln!(text, "[arrivals.trace]\npath = {}", quoted(file));
-            }
-            Arrivals::Fitted(profile) => {
-                let seconds = profile.seconds();
-                let _written = writeln!(text, "[run]\nduration = \"{seconds}s\"\n");
-                text.push_str(&profile.toml());
-            }
-        }
-        for model in &self.models {
-            text.push_str(&model_toml(model));
-        }
-        for class in &self.classes {
-            text.push_str(&self.class_toml(class));
-        }
-        text
-    }
-
-    fn heading(&self) -> Vec<String> {
-        let began = self.began.as_deref().map(|began| format!(" since {began}"));
-        let mut lines = vec![format!(
-            "{} requests in {:.0} s{}, from {}.",
-            count(self.requests),
-            self.seconds,
-            began.unwrap_or_default(),
-            self.from
-        )];
-        if !self.unseen.is_empty() {
-            lines.push("Not to be seen there:".to_owned());
-            lines.extend(self.unseen.iter().map(|unseen| format!("- {unseen}")));
-        }
-        if !self.notes.is_empty() {
-            lines.push("To know:".to_owned());
-            lines.extend(self.notes.iter().map(|note| format!("- {note}")));
-        }
-        // A comment is one line, whatever a file's name has in it.
-        lines
-            .iter()
-            .map(|line| line.replace(['\n', '\r'], " "))
-            .collect()
-    }
-
-    fn class_toml(&self, class: &Class) -> String {
-        let mut text = String::new();
-        let _written = writeln!(text, "\n[[prompt]]\nname = {}", quoted(&class.name));
-        if self.models.len() > 1 {
-            let _written = writeln!(text, "model = {}", quoted(&self.models[class.model].name));
-        }
-        if matches!(self.arrivals, Arrivals::Fitted(_)) {
-            if self.classes.len() > 1 {
-                let _written = writeln!(text, "weight = {}", class.requests);
-            }
-            let _written = writeln!(text, "input_tokens = {}", distribution(&class.inputs));
-            let _written = writeln!(text, "output_tokens = {}", distribution(&class.outputs));
-        } else {
-            let (input, output) = class.means;
-            let _written = writeln!(
-                text,
-                "# {} requests with {input:.0} input and {output:.0} output tokens on average, in the trace",
-                count(class.requests)
-            );
-        }
-        if let Some(max_tokens) = class.max_tokens {
-            let _written = writeln!(text, "max_tokens = {max_tokens}");
-        }
-        text
     }
 
     /// Writes the trace that the scenario names: a row for each request.
@@ -427,6 +327,37 @@ fn known(id: &str, recorded: Option<(&str, u64)>) -> Result<(), ImportError> {
     }))
 }
 
+/// The classes of a draft, and by record its class.
+fn classes_of(
+    recording: &Recording,
+    groups: &[classes::Group],
+    models: &[DraftModel],
+    caps: &Caps,
+) -> (Vec<Class>, Vec<u16>) {
+    let mut class_of = vec![NOWHERE; recording.records.len()];
+    let mut classes: Vec<Class> = Vec::new();
+    for (number, group) in (0_u16..).zip(groups) {
+        for &member in &group.members {
+            class_of[member as usize] = number;
+        }
+        let key = group
+            .key
+            .map(|key| recording.keys.all()[usize::from(key)].as_str());
+        let mut class = class(recording, group, key.filter(|key| !key.is_empty()));
+        if group.unseen {
+            class.max_tokens = Some(caps.of(group.model));
+        }
+        if models.len() > 1 {
+            class.name = format!("{}-{}", models[group.model].name, class.name);
+        }
+        class.name = unique(&class.name, |name| {
+            classes.iter().any(|known: &Class| known.name == name)
+        });
+        classes.push(class);
+    }
+    (classes, class_of)
+}
+
 fn class(recording: &Recording, group: &classes::Group, key: Option<&str>) -> Class {
     let record = |&member: &u32| &recording.records[member as usize];
     let members = || group.members.iter().map(record);
@@ -454,58 +385,6 @@ fn mean(values: &[(u32, f64)]) -> f64 {
         .map(|(value, weight)| f64::from(*value) * weight)
         .sum();
     sum / weight.max(1e-9)
-}
-
-/// `max_tokens` where the source does not show it, by model.
-struct Caps {
-    given: Option<u32>,
-    by_model: Vec<u32>,
-}
-
-impl Caps {
-    fn new(
-        recording: &Recording,
-        places: &[Option<usize>],
-        models: &[DraftModel],
-        options: &DraftOptions,
-    ) -> Self {
-        let mut longest = vec![1; models.len()];
-        for record in &recording.records {
-            if let Some(place) = places[usize::from(record.model)] {
-                longest[place] = record.output.max(longest[place]);
-            }
-        }
-        let caps = longest.iter().zip(models);
-        Self {
-            given: options.max_tokens,
-            by_model: caps
-                .map(|(&longest, model)| cap_for(longest, &model.id))
-                .collect(),
-        }
-    }
-
-    fn of(&self, model: usize) -> u32 {
-        self.given.unwrap_or(self.by_model[model])
-    }
-
-    fn said(&self) -> String {
-        match self.given {
-            Some(given) => format!("max_tokens is {given}, as was asked for"),
-            None => "max_tokens is taken to be the least power of two that cuts off no answer: write your own \
-                     with `--max-tokens`"
-                .to_owned(),
-        }
-    }
-}
-
-/// The least power of two that is not below `longest`, or the model's own limit.
-fn cap_for(longest: u32, id: &str) -> u32 {
-    let most = catalogue::find(id).map_or(u64::MAX, |model| model.max_output.0);
-    let cap = longest
-        .max(16)
-        .checked_next_power_of_two()
-        .unwrap_or(u32::MAX);
-    cap.min(u32::try_from(most).unwrap_or(u32::MAX))
 }
 
 /// What of a recording is not in the scenario.
@@ -562,54 +441,4 @@ fn model_name(id: &str) -> String {
     let name = catalogue::find(id).map(|model| model.name);
     let name = name.unwrap_or_else(|| id.to_owned());
     slug(&name).to_lowercase().replace('.', "-")
-}
-
-fn model_toml(model: &DraftModel) -> String {
-    let mut text = String::new();
-    let _written = writeln!(text, "\n[model.{}]\nid = {}", model.name, quoted(&model.id));
-    if let Some(api) = model.api {
-        let _written = writeln!(text, "api = \"{api}\"");
-    }
-    let scope = catalogue::scope(&model.id).map(catalogue::Scope::quota_scope);
-    let lines = catalogue::find(&model.id)
-        .map(|model| model.quotas)
-        .unwrap_or_default();
-    let defaults: BTreeMap<&str, u64> = lines
-        .iter()
-        .filter(|line| Some(line.scope) == scope)
-        .filter_map(|line| Some((line.dimension.name(), line.default?)))
-        .collect();
-    text.push_str("# What the account has: `bedload quotas` writes it here.");
-    if defaults.is_empty() {
-        text.push('\n');
-    } else {
-        let defaults: Vec<String> = defaults
-            .iter()
-            .map(|(dimension, limit)| format!("{dimension} = {limit}"))
-            .collect();
-        let _written = writeln!(
-            text,
-            " AWS publishes as defaults:\n# quota = {{ {} }}",
-            defaults.join(", ")
-        );
-    }
-    text
-}
-
-/// A distribution of values that come equally often.
-fn distribution(values: &[u64]) -> String {
-    if let [value] = values {
-        return value.to_string();
-    }
-    let mut text = String::from("{ empirical = [");
-    for (place, value) in values.iter().enumerate() {
-        text.push_str(if place % 20 == 0 { "\n  " } else { " " });
-        let _written = write!(text, "{value},");
-    }
-    text + "\n] }"
-}
-
-/// A string of TOML.
-fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
 }
