@@ -176,8 +176,8 @@ pub struct ModelPlan {
     pub fits: Vec<Fit>,
     /// What 10 % more of each quota buys, for the scenario's way to count.
     pub shadow_prices: Vec<ShadowPrice>,
-    /// The quota that binds for this traffic, by simulation: the one of which more buys most. None where
-    /// more of none buys anything, or where there is no quota.
+    /// The quota that binds for this traffic, by simulation: the one of which 10 % more buys most or, where
+    /// that buys nothing, the one that is shortest of what is needed. None without a quota.
     pub binding: Option<Dimension>,
     /// What is left before the quota is used up, as part of today's load; below zero if too little is.
     pub headroom: Option<f64>,
@@ -369,6 +369,7 @@ fn model_plan(
     let scope = catalogue::scope(&model.id).map(catalogue::Scope::quota_scope);
     let target = &found.target[place];
     let rate = demand.requests_mean;
+    let needs = needs(options, place, found);
     ModelPlan {
         name: model.name.clone(),
         id: model.id.clone(),
@@ -379,9 +380,9 @@ fn model_plan(
         reserved: take.reserved,
         settled: take.settled,
         held_s: take.held,
-        needs: needs(options, place, found),
         tokens_per_day: target.tokens_mean * 1_440.0,
-        binding: binding(&shadow_prices),
+        binding: binding(&shadow_prices).or_else(|| most_wanted(&needs, scenario, model.quota)),
+        needs,
         shadow_prices,
         headroom,
         months_left: headroom
@@ -505,6 +506,26 @@ fn binding(prices: &[ShadowPrice]) -> Option<Dimension> {
         .max_by(|one, other| gain(one).total_cmp(&gain(other)));
     most.filter(|price| gain(price) > LEAST_GAIN)
         .map(|price| price.dimension)
+}
+
+/// The quota that is shortest of what is needed. It may bind although 10 % more of it buys nothing: a
+/// bucket of three reservations holds three and three tenths no better.
+fn most_wanted(needs: &[Need], scenario: &Scenario, quota: Quota) -> Option<Dimension> {
+    let enforcement = scenario.service.meters.enforcement;
+    let need = needs.iter().find(|need| need.enforcement == enforcement)?;
+    let short = |needed: Option<Estimate>, limit: Option<u64>| {
+        Some(needed?.value / limit.filter(|limit| *limit > 0)? as f64)
+    };
+    let of = [
+        (Dimension::Rpm, short(need.rpm_simulated, quota.rpm)),
+        (Dimension::Tpm, short(need.tpm_simulated, quota.tpm)),
+    ];
+    let known = of
+        .into_iter()
+        .filter_map(|(dimension, short)| Some((dimension, short?)));
+    known
+        .max_by(|one, other| one.1.total_cmp(&other.1))
+        .map(|(dimension, _)| dimension)
 }
 
 fn shadow_prices(

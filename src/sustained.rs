@@ -26,8 +26,9 @@ use crate::units::Tokens;
 /// Points at which a distribution's quantiles are read to average over it.
 const POINTS: usize = 2000;
 
-/// The golden ratio's fraction: steps of it through a list pair inputs with outputs evenly.
-const GOLDEN: f64 = 0.618_033_988_749_894_9;
+/// Steps of so many through the points pair inputs with outputs evenly: near the golden ratio's part of
+/// [`POINTS`], and without a common factor, so that each input comes once.
+const SHUFFLE: usize = 1_237;
 
 /// More waves than this in a window are as good as a steady flow.
 const WAVES_MAX: f64 = 100_000.0;
@@ -65,18 +66,25 @@ pub fn points(input: &Distribution, output: &Distribution) -> Vec<(f64, f64)> {
     if let (Distribution::Constant(input), Distribution::Constant(output)) = (input, output) {
         return vec![(*input as f64, *output as f64)];
     }
-    let at = |place: usize| (place as f64 + 0.5) / POINTS as f64;
     let inputs = quantiles(input);
     let outputs = quantiles(output);
     (0..POINTS)
-        .map(|place| {
-            let other = ((at(place) + place as f64 * GOLDEN).fract() * POINTS as f64) as usize;
-            (inputs[other.min(POINTS - 1)], outputs[place])
-        })
+        .map(|place| (inputs[place * SHUFFLE % POINTS], outputs[place]))
         .collect()
 }
 
+/// Values that stand for a distribution evenly, with its very mean.
 fn quantiles(distribution: &Distribution) -> Vec<f64> {
+    let mut values = raw_quantiles(distribution);
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    if mean > 0.0 {
+        let scale = distribution.mean() / mean;
+        values.iter_mut().for_each(|value| *value *= scale);
+    }
+    values
+}
+
+fn raw_quantiles(distribution: &Distribution) -> Vec<f64> {
     if let Distribution::Empirical(values) = distribution {
         // Sorted once, not once for each point.
         let mut values = values.clone();
@@ -405,8 +413,8 @@ mod tests {
         let points = points(&input, &output);
         let count = points.len() as f64;
         let mean = |value: fn(&(f64, f64)) -> f64| points.iter().map(value).sum::<f64>() / count;
-        assert!((mean(|point| point.0) / input.mean() - 1.0).abs() < 0.01);
-        assert!((mean(|point| point.1) / output.mean() - 1.0).abs() < 0.001);
+        assert!((mean(|point| point.0) / input.mean() - 1.0).abs() < 1e-9);
+        assert!((mean(|point| point.1) / output.mean() - 1.0).abs() < 1e-9);
         // Drawn apart, the mean of the product is the product of the means.
         let together = mean(|point| point.0 * point.1) / (input.mean() * output.mean());
         assert!((together - 1.0).abs() < 0.01, "{together}");

@@ -70,7 +70,12 @@ pub fn plan(args: &Args) -> anyhow::Result<Exit> {
         report::plan(&plan, form)
     };
     output::print(&page)?;
-    Ok(verdict(&plan))
+    // Whoever asks for more knows that there is too little.
+    Ok(if args.request {
+        Exit::Done
+    } else {
+        verdict(&plan)
+    })
 }
 
 /// The answer is no if today's load does not fit into the quota that there is.

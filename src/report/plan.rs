@@ -183,8 +183,19 @@ fn interval(estimate: &Estimate) -> String {
     }
 }
 
-fn or_dash(estimate: Option<&Estimate>) -> String {
-    estimate.map_or_else(|| "–".to_owned(), interval)
+/// A mean over seeds, with half of its interval as a part of it: `255,572 ±2.7 %`.
+fn plus_minus(estimate: Option<&Estimate>) -> String {
+    let Some(estimate) = estimate else {
+        return "–".to_owned();
+    };
+    let value = significant(estimate.value);
+    match estimate.high {
+        Some(high) if high > estimate.value => {
+            let half = (high / estimate.value - 1.0) * 100.0;
+            format!("{value} ±{half:.1} %")
+        }
+        _ => value,
+    }
 }
 
 fn demand(page: &mut Page, plan: &Plan, model: &ModelPlan) {
@@ -268,9 +279,9 @@ fn needs(page: &mut Page, plan: &Plan, model: &ModelPlan) {
         table.row([
             counted_as(plan, need.enforcement),
             interval(&need.tpm),
-            or_dash(need.tpm_simulated.as_ref()),
+            plus_minus(need.tpm_simulated.as_ref()),
             count(need.tpm_wanted),
-            or_dash(need.rpm_simulated.as_ref()),
+            plus_minus(need.rpm_simulated.as_ref()),
             count(need.rpm_wanted),
         ]);
     }
