@@ -409,7 +409,12 @@ fn needs(options: &PlanOptions, place: usize, found: &Found) -> Vec<Need> {
     let target = &found.target[place];
     let wanted = |asked: &Estimate, enforcement, dimension| {
         let simulated = found.need_at_most(enforcement, dimension, place);
-        let needed = asked.value.max(simulated) / (1.0 - options.headroom.fraction());
+        // A recording of less than a minute has no minute; its traffic may go on all the same.
+        let mean = match dimension {
+            Dimension::Rpm => target.requests_mean,
+            _ => target.tokens_mean,
+        };
+        let needed = asked.value.max(simulated).max(mean) / (1.0 - options.headroom.fraction());
         rounded_up(needed)
     };
     (0..)

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use bedload::arrivals::{ArrivalProcess, TracePoint};
+use bedload::clock::Clock;
 use bedload::distribution::Distribution;
 use bedload::plan::{Plan, PlanOptions};
 use bedload::report::{self, PlanForm, Style};
@@ -27,8 +28,10 @@ pub fn plan(args: &Args) -> anyhow::Result<Exit> {
             return Ok(Exit::BadInput);
         };
         let evidence = format!(
-            "Scenario {}, first seed {}.",
-            scenario.name, scenario.seed.0
+            "Scenario {}, first seed {}, simulated on {}.",
+            scenario.name,
+            scenario.seed.0,
+            today()
         );
         (scenario, evidence)
     } else {
@@ -86,6 +89,12 @@ fn verdict(plan: &Plan) -> Exit {
     } else {
         Exit::Done
     }
+}
+
+/// The day, as `2026-11-23`.
+fn today() -> String {
+    let now = Clock::start().started().to_string();
+    now.get(..10).unwrap_or_default().to_owned()
 }
 
 fn check(args: &Args) -> Result<(), BadInput> {

@@ -62,12 +62,13 @@ pub struct Demand {
 pub struct WindowPeak {
     /// The window, in seconds.
     pub seconds: u64,
-    /// The 99th percentile of requests, as a rate per minute.
-    pub requests_p99: f64,
+    /// The percentile that was asked for of requests, as a rate per minute.
+    pub requests_asked: f64,
     /// The most requests, as a rate per minute.
     pub requests_max: f64,
-    /// The 99th percentile of settled tokens (dated at the call's start), as a rate per minute.
-    pub tokens_p99: f64,
+    /// The percentile that was asked for of settled tokens (dated at the call's start), as a rate per
+    /// minute.
+    pub tokens_asked: f64,
     /// The most settled tokens, as a rate per minute.
     pub tokens_max: f64,
 }
@@ -77,8 +78,8 @@ pub struct WindowPeak {
 pub struct Level {
     /// Mean over time.
     pub mean: f64,
-    /// The 99th percentile over seconds.
-    pub p99: f64,
+    /// The percentile that was asked for, over seconds.
+    pub asked: f64,
     /// The greatest.
     pub max: f64,
 }
@@ -191,10 +192,10 @@ fn of_model(spans: &[Span], sums: (u64, u64, u64), seconds: u64, q: f64) -> Dema
         inputs_above_25k: sums.2 as f64 / calls,
         peaks: WINDOWS
             .iter()
-            .map(|&window| series.window(window))
+            .map(|&window| series.window(window, q))
             .collect(),
-        in_flight: Level::of(&series.in_flight),
-        tokens_in_flight: Level::of(&series.outstanding),
+        in_flight: Level::of(&series.in_flight, q),
+        tokens_in_flight: Level::of(&series.outstanding, q),
         requests_per_minute: peaks(&sliding(&series.starts, 60)),
         tokens_per_minute,
     }
@@ -215,12 +216,12 @@ impl Peaks {
 }
 
 impl Level {
-    fn of(seconds: &[f64]) -> Self {
+    fn of(seconds: &[f64], q: f64) -> Self {
         let mut sorted = seconds.to_vec();
         sorted.sort_by(f64::total_cmp);
         Self {
             mean: seconds.iter().sum::<f64>() / seconds.len().max(1) as f64,
-            p99: quantile_estimate(&sorted, 0.99).value,
+            asked: quantile_estimate(&sorted, q).value,
             max: sorted.last().copied().unwrap_or(0.0),
         }
     }
@@ -343,7 +344,7 @@ impl Series {
         sums
     }
 
-    fn window(&self, window: u64) -> WindowPeak {
+    fn window(&self, window: u64, q: f64) -> WindowPeak {
         let scale = 60.0 / window as f64;
         let sorted = |values: &[f64]| {
             let mut sums = sliding(values, window as usize);
@@ -351,13 +352,13 @@ impl Series {
             sums
         };
         let (requests, tokens) = (sorted(&self.starts), sorted(&self.settled));
-        let p99 = |sums: &[f64]| quantile_estimate(sums, 0.99).value * scale;
+        let asked = |sums: &[f64]| quantile_estimate(sums, q).value * scale;
         let max = |sums: &[f64]| sums.last().copied().unwrap_or(0.0) * scale;
         WindowPeak {
             seconds: window,
-            requests_p99: p99(&requests),
+            requests_asked: asked(&requests),
             requests_max: max(&requests),
-            tokens_p99: p99(&tokens),
+            tokens_asked: asked(&tokens),
             tokens_max: max(&tokens),
         }
     }
@@ -454,6 +455,6 @@ mod tests {
                 "{window}"
             );
         }
-        assert_eq!(Level::of(&series.in_flight).max, 1.0);
+        assert_eq!(Level::of(&series.in_flight, q).max, 1.0);
     }
 }

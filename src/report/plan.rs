@@ -82,15 +82,27 @@ fn model_answers(plan: &Plan, model: &ModelPlan) -> Vec<String> {
     let mut answers = Vec::new();
     let of = name(&model.name);
     if let Some(need) = own_need(plan, model).filter(|_| !plan.closed_loop) {
+        let mean = model.demand.tokens_mean / at_target(plan);
+        let why = if model.demand.minutes < 2 {
+            format!(
+                "there are {} s to look at, with a mean of {} TPM",
+                plan.trial_s,
+                significant(mean)
+            )
+        } else {
+            format!(
+                "{} TPM is the {} of minutes, {} times the mean of {}",
+                significant(need.tpm.value),
+                percentile(plan.percentile),
+                significant(need.tpm.value / mean.max(1e-9)),
+                significant(mean),
+            )
+        };
         answers.push(format!(
-            "{of} needs {} TPM and {} RPM for {} ({} TPM is the {} of minutes, {} times the mean of {}).",
+            "{of} needs {} TPM and {} RPM for {} ({why}).",
             count(need.tpm_wanted),
             count(need.rpm_wanted),
             load_words(plan),
-            significant(need.tpm.value),
-            percentile(plan.percentile),
-            significant(need.tpm.value / model.demand.tokens_mean.max(1e-9) * at_target(plan)),
-            significant(model.demand.tokens_mean / at_target(plan)),
         ));
     }
     if let Some(fit) = own_fit(plan, model) {
@@ -203,7 +215,7 @@ fn demand(page: &mut Page, plan: &Plan, model: &ModelPlan) {
     page.heading(format!("{}: what it is asked for today", name(&model.name)));
     page.text(format!(
         "{} ({}), burndown {}. A call reserves {} and settles {} tokens, and takes {}. {} calls in {} \
-         minutes were looked at.",
+         were looked at.",
         model.title,
         model.id,
         model.burndown,
@@ -211,21 +223,27 @@ fn demand(page: &mut Page, plan: &Plan, model: &ModelPlan) {
         significant(model.settled),
         length((model.held_s * 1e9) as u64),
         count(demand.calls),
-        count(demand.minutes),
+        if demand.minutes < 2 {
+            format!("{} s", plan.trial_s)
+        } else {
+            format!("{} minutes", count(demand.minutes))
+        },
     ));
-    let mut table = Table::new(1, ["As a rate per minute", "mean", "p99", "most"]);
+    let asked = format!("p{}", significant(plan.percentile * 100.0));
+    let heading = ["As a rate per minute", "mean", &asked, "most"];
+    let mut table = Table::new(1, heading);
     for peak in &demand.peaks {
         let window = format!("in {} s", peak.seconds);
         table.row([
             format!("requests {window}"),
             significant(demand.requests_mean),
-            significant(peak.requests_p99),
+            significant(peak.requests_asked),
             significant(peak.requests_max),
         ]);
         table.row([
             format!("tokens settled {window}"),
             significant(demand.tokens_mean),
-            significant(peak.tokens_p99),
+            significant(peak.tokens_asked),
             significant(peak.tokens_max),
         ]);
     }
@@ -236,7 +254,7 @@ fn demand(page: &mut Page, plan: &Plan, model: &ModelPlan) {
         table.row([
             what.to_owned(),
             significant(level.mean),
-            significant(level.p99),
+            significant(level.asked),
             significant(level.max),
         ]);
     }
@@ -326,7 +344,7 @@ fn fits(page: &mut Page, plan: &Plan, model: &ModelPlan) {
             "requests/min",
             "of today's load",
             "always waiting",
-            "binds",
+            "binds then",
         ],
     );
     for fit in &model.fits {
