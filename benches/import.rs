@@ -8,7 +8,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
 
-use bedload::import::{Draft, DraftOptions, LogKey, Source};
+use bedload::import::{Draft, DraftOptions, LogKey, LogOptions, Source};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -62,9 +62,13 @@ fn memory_mib() -> Option<u64> {
 )]
 fn import(path: &Path, what: &str) {
     let bytes = std::fs::metadata(path).expect("it is there").len();
+    let wanted = LogOptions {
+        by: LogKey::None,
+        region: None,
+    };
     let began = Instant::now();
-    let recording = Source::Logs(LogKey::None)
-        .read(&[path.to_owned()])
+    let recording = Source::Logs(wanted)
+        .read(&[path.to_owned()], &mut |_, _| {})
         .expect("it can be read");
     let read = began.elapsed();
     assert_eq!(

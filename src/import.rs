@@ -32,7 +32,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use self::draft::{Arrivals, Class, Draft, DraftModel, DraftOptions, TRACE_MAX};
-pub use self::invocation_log::LogKey;
+pub use self::invocation_log::{LogKey, LogOptions};
 pub use self::lines::{Problem, Problems};
 pub use self::metrics::{Metric, Series};
 pub use self::recording::{Record, Recording};
@@ -48,7 +48,7 @@ pub enum Source {
     /// Mooncake: JSON lines with `timestamp`, `input_length`, `output_length` and `hash_ids`.
     Mooncake,
     /// Amazon Bedrock's model invocation logs: JSON lines, plain or gzip.
-    Logs(LogKey),
+    Logs(LogOptions),
 }
 
 /// By what BurstGPT's requests may be told apart.
@@ -98,19 +98,27 @@ pub enum ImportError {
 impl Source {
     /// Reads every file of `paths`; folders are gone through, whatever their depth.
     ///
-    /// Lines that cannot be read are in the recording's problems, and left out.
+    /// Lines that cannot be read are in the recording's problems, and left out. `progress` is told how many
+    /// of how many files are done.
     ///
     /// # Errors
     ///
     /// If a file cannot be read, or is of another format.
-    pub fn read(&self, paths: &[PathBuf]) -> Result<Recording, ImportError> {
+    pub fn read(
+        &self,
+        paths: &[PathBuf],
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Recording, ImportError> {
         let mut recording = Recording::default();
-        for path in lines::files(paths)? {
+        let files = lines::files(paths)?;
+        let count = files.len();
+        for (done, path) in files.into_iter().enumerate() {
+            progress(done, count);
             match self {
                 Self::Azure => csv_file::azure(&path, &mut recording)?,
                 Self::BurstGpt(key) => csv_file::burstgpt(&path, *key, &mut recording)?,
                 Self::Mooncake => mooncake::read(&path, &mut recording)?,
-                Self::Logs(key) => invocation_log::read(&path, key, &mut recording)?,
+                Self::Logs(wanted) => invocation_log::read(&path, wanted, &mut recording)?,
             }
         }
         self.say_what_is_unseen(&mut recording);
@@ -128,7 +136,17 @@ impl Source {
                 recording.unseen("which model of Bedrock would answer");
                 recording.unseen("max_tokens, which is what a quota reserves");
             }
-            Self::Logs(_) => {
+            Self::Logs(wanted) => {
+                let regions = &recording.regions;
+                if wanted.region.is_none() && regions.len() > 1 {
+                    let names: Vec<&str> = regions.keys().map(String::as_str).collect();
+                    recording.note(format!(
+                        "calls went to {} Regions ({}), each with quotas of its own: import one at a time with \
+                         `--region`",
+                        names.len(),
+                        names.join(", ")
+                    ));
+                }
                 recording.unseen("calls that were refused before the model was asked, such as throttles, unless logged with an errorCode");
             }
         }

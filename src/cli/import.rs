@@ -7,12 +7,13 @@ use anyhow::Context;
 use bedload::account::metrics::{MetricsQuery, metrics};
 use bedload::exchange::account_config;
 use bedload::import::{
-    self, Arrivals, BurstGptKey, Draft, DraftOptions, ImportError, LogKey, Problems, Recording,
-    RunClass, Series, Source,
+    self, Arrivals, BurstGptKey, Draft, DraftOptions, ImportError, LogKey, LogOptions, Problems,
+    Recording, RunClass, Series, Source,
 };
 use bedload::report::{self, Style};
 use bedload::results::{REQUESTS_FILE, RequestRows, Run, SCENARIO_FILE};
 use bedload::scenario::Scenario;
+use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use tempfile::NamedTempFile;
 
@@ -171,6 +172,12 @@ fn recording(args: &Import, options: &mut DraftOptions) -> anyhow::Result<Option
             "`--by {by}` is no key of this source, which has {keys}"
         ))
     };
+    let logs = |by| {
+        Source::Logs(LogOptions {
+            by,
+            region: args.account.region.clone(),
+        })
+    };
     let source = match (args.source, args.by.as_deref()) {
         (SourceName::Azure, None) => Source::Azure,
         (SourceName::Mooncake, None) => Source::Mooncake,
@@ -179,11 +186,11 @@ fn recording(args: &Import, options: &mut DraftOptions) -> anyhow::Result<Option
         (SourceName::Burstgpt, Some("model")) => Source::BurstGpt(BurstGptKey::Model),
         (SourceName::Burstgpt, Some("log-type")) => Source::BurstGpt(BurstGptKey::LogType),
         (SourceName::Burstgpt, Some(_)) => return Err(wrong("`model` and `log-type`").into()),
-        (SourceName::Logs, None) => Source::Logs(LogKey::None),
-        (SourceName::Logs, Some("operation")) => Source::Logs(LogKey::Operation),
-        (SourceName::Logs, Some("identity")) => Source::Logs(LogKey::Identity),
+        (SourceName::Logs, None) => logs(LogKey::None),
+        (SourceName::Logs, Some("operation")) => logs(LogKey::Operation),
+        (SourceName::Logs, Some("identity")) => logs(LogKey::Identity),
         (SourceName::Logs, Some(by)) => match by.strip_prefix("metadata.") {
-            Some(key) if !key.is_empty() => Source::Logs(LogKey::Metadata(key.to_owned())),
+            Some(key) if !key.is_empty() => logs(LogKey::Metadata(key.to_owned())),
             _ => return Err(wrong("`operation`, `identity` and `metadata.KEY`").into()),
         },
         (SourceName::Run, None | Some("prompt")) => {
@@ -193,7 +200,20 @@ fn recording(args: &Import, options: &mut DraftOptions) -> anyhow::Result<Option
         (SourceName::Run, Some(_)) => return Err(wrong("`prompt`").into()),
         (SourceName::Cloudwatch, _) => unreachable!("metrics are no single requests"),
     };
-    Ok(Some(source.read(&args.paths).map_err(told)?))
+    let bar = output::is_watched().then(|| {
+        let style = ProgressStyle::with_template("reading {bar:30} {pos}/{len} files, {eta} left");
+        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    });
+    let read = source.read(&args.paths, &mut |done, of| {
+        if let Some(bar) = &bar {
+            bar.set_length(of as u64);
+            bar.set_position(done as u64);
+        }
+    });
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    Ok(Some(read.map_err(told)?))
 }
 
 /// The requests of a run, with what its scenario says of its prompts.

@@ -32,6 +32,15 @@ pub enum LogKey {
     Metadata(String),
 }
 
+/// Which calls of a log are wanted, and how they are told apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogOptions {
+    /// By what they are told apart.
+    pub by: LogKey,
+    /// Only those of this Region; each Region has quotas of its own.
+    pub region: Option<String>,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Line<'a> {
@@ -39,6 +48,8 @@ struct Line<'a> {
     timestamp: Option<Cow<'a, str>>,
     #[serde(borrow)]
     model_id: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    region: Option<Cow<'a, str>>,
     #[serde(borrow)]
     operation: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -165,7 +176,11 @@ pub(super) fn said(error: &serde_json::Error) -> String {
 }
 
 /// Reads a log.
-pub(super) fn read(path: &Path, by: &LogKey, recording: &mut Recording) -> Result<(), ImportError> {
+pub(super) fn read(
+    path: &Path,
+    wanted: &LogOptions,
+    recording: &mut Recording,
+) -> Result<(), ImportError> {
     let mut problems = std::mem::take(&mut recording.problems);
     let read = each_line(path, &mut problems, |number, bytes, problems| {
         let begin = bytes.iter().position(|&byte| byte == b'{').unwrap_or(0);
@@ -177,7 +192,7 @@ pub(super) fn read(path: &Path, by: &LogKey, recording: &mut Recording) -> Resul
                 return;
             }
         };
-        if let Err(what) = take(&line, by, recording) {
+        if let Err(what) = take(&line, wanted, recording) {
             problems.push(path, number, begin as u64 + 1, what);
         }
     });
@@ -186,7 +201,7 @@ pub(super) fn read(path: &Path, by: &LogKey, recording: &mut Recording) -> Resul
 }
 
 /// Adds a line's call.
-fn take(line: &Line<'_>, by: &LogKey, recording: &mut Recording) -> Result<(), String> {
+fn take(line: &Line<'_>, wanted: &LogOptions, recording: &mut Recording) -> Result<(), String> {
     let missing = |key: &str| format!("the record has no `{key}`");
     let written = line
         .timestamp
@@ -195,6 +210,21 @@ fn take(line: &Line<'_>, by: &LogKey, recording: &mut Recording) -> Result<(), S
     let at = time::nanos(written)
         .ok_or_else(|| "`timestamp` is no time like `2026-11-23T10:15:00Z`".to_owned())?;
     let model = line.model_id.as_deref().ok_or_else(|| missing("modelId"))?;
+    if let Some(region) = line.region.as_deref() {
+        match recording.regions.get_mut(region) {
+            Some(calls) => *calls += 1,
+            None => {
+                recording.regions.insert(region.to_owned(), 1);
+            }
+        }
+        if wanted
+            .region
+            .as_deref()
+            .is_some_and(|wanted| wanted != region)
+        {
+            return Ok(());
+        }
+    }
     if let Some(error) = &line.error_code {
         *recording.failed.entry(error.to_string()).or_default() += 1;
         return Ok(());
@@ -224,7 +254,7 @@ fn take(line: &Line<'_>, by: &LogKey, recording: &mut Recording) -> Result<(), S
     let model = recording.models.number(model).ok_or_else(too_many)?;
     let operation = line.operation.as_deref().unwrap_or("");
     recording.operation(model, operation);
-    let key = key_of(line, by, operation);
+    let key = key_of(line, &wanted.by, operation);
     let key = recording.keys.number(key).ok_or_else(too_many)?;
     let tokens = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
     recording.records.push(Record {

@@ -60,6 +60,8 @@ pub struct Recording {
     pub problems: Problems,
     /// Calls that failed, by error; they are left out.
     pub failed: BTreeMap<String, u64>,
+    /// Calls by Region, where the source says so.
+    pub regions: BTreeMap<String, u64>,
     /// Calls without counts of tokens, such as those that made images; they are left out.
     pub without_tokens: u64,
     /// Input tokens that came from a cache, which no quota counts.

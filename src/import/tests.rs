@@ -80,8 +80,17 @@ fn call(second: u32, model: &str, operation: &str, body: &str, input: u32, outpu
     )
 }
 
+fn no_key() -> Source {
+    Source::Logs(LogOptions {
+        by: LogKey::None,
+        region: None,
+    })
+}
+
 fn read_log(by: LogKey, path: PathBuf) -> Recording {
-    Source::Logs(by).read(&[path]).expect("it can be read")
+    Source::Logs(LogOptions { by, region: None })
+        .read(&[path], &mut |_, _| {})
+        .expect("it can be read")
 }
 
 #[test]
@@ -315,7 +324,9 @@ fn fitted_arrivals_keep_requests_and_tokens() {
     let folder = Folder::new();
     let text = format!("TIMESTAMP,ContextTokens,GeneratedTokens\n{azure}");
     let path = folder.file("azure.csv", text);
-    let recording = Source::Azure.read(&[path]).expect("it can be read");
+    let recording = Source::Azure
+        .read(&[path], &mut |_, _| {})
+        .expect("it can be read");
     assert_eq!(recording.records.len(), 6_000);
     let fitted = DraftOptions {
         trace: Some(false),
@@ -370,7 +381,7 @@ fn burstgpt_and_mooncake_are_read() {
          119,GPT-4,four,1,5,API log\n",
     );
     let recording = Source::BurstGpt(BurstGptKey::LogType)
-        .read(&[burst])
+        .read(&[burst], &mut |_, _| {})
         .expect("it can be read");
     assert_eq!(recording.records.len(), 2);
     assert_eq!(recording.records[1].at, 45_500_000_000);
@@ -391,7 +402,9 @@ fn burstgpt_and_mooncake_are_read() {
          {\"timestamp\": 30000, \"input_length\": 1024, \"output_length\": 9, \"hash_ids\": [4, 1]}\n\
          {\"timestamp\": 30000}\n",
     );
-    let recording = Source::Mooncake.read(&[mooncake]).expect("it can be read");
+    let recording = Source::Mooncake
+        .read(&[mooncake], &mut |_, _| {})
+        .expect("it can be read");
     assert_eq!((recording.records.len(), recording.problems.count), (3, 1));
     assert_eq!(recording.records[1].at, 27_482_000_000);
     // Two of seven blocks: those of the second request. The third begins with a new one.
@@ -461,6 +474,29 @@ fn exported_metrics_become_rates_and_mean_lengths() {
 }
 
 #[test]
+fn regions_have_quotas_of_their_own() {
+    let here = call(0, NOVA, "Converse", "{}", 10, 5);
+    let there = here.replace("us-east-1", "eu-west-1");
+    let folder = Folder::new();
+    let path = folder.file("log.json", [here.as_str(), &there, &here].join("\n"));
+    let all = read_log(LogKey::None, path.clone());
+    assert_eq!(all.records.len(), 3);
+    assert!(
+        all.notes[0].contains("2 Regions (eu-west-1, us-east-1)"),
+        "{:?}",
+        all.notes
+    );
+    let wanted = LogOptions {
+        by: LogKey::None,
+        region: Some("us-east-1".to_owned()),
+    };
+    let one = Source::Logs(wanted)
+        .read(&[path], &mut |_, _| {})
+        .expect("it can be read");
+    assert_eq!((one.records.len(), one.notes.len()), (2, 0));
+}
+
+#[test]
 fn models_are_asked_for_mapped_and_left_out() {
     let line = call(
         0,
@@ -500,23 +536,20 @@ fn models_are_asked_for_mapped_and_left_out() {
 fn an_empty_or_wrong_file_says_what_is_missing() {
     let folder = Folder::new();
     let read = |source: &Source, path: &Path| {
-        let recording = source.read(&[path.to_owned()])?;
+        let recording = source.read(&[path.to_owned()], &mut |_, _| {})?;
         Draft::of_recording(&recording, &options(NOVA)).map(|_| ())
     };
     let told = |source: Source, name: &str, text: &str| {
         let error = read(&source, &folder.file(name, text)).expect_err("it is no recording");
         error.to_string()
     };
-    assert_eq!(
-        told(Source::Logs(LogKey::None), "a", ""),
-        "there are no requests in it"
-    );
+    assert_eq!(told(no_key(), "a", ""), "there are no requests in it");
     assert!(
         told(Source::Azure, "b", "x,y\n").ends_with("has no column `TIMESTAMP` in its first line")
     );
     assert!(told(Source::Azure, "c", "").ends_with("has no column `TIMESTAMP` in its first line"));
     let nowhere = Source::Azure
-        .read(&[folder.path().join("nowhere")])
+        .read(&[folder.path().join("nowhere")], &mut |_, _| {})
         .map(|_| ());
     assert!(nowhere.is_err_and(|error| error.to_string().starts_with("cannot read")));
     for text in [

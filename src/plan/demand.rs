@@ -448,13 +448,13 @@ mod tests {
             .collect();
         let series = Series::new(&spans, 60);
         for window in WINDOWS {
-            let peak = series.window(window);
+            let peak = series.window(window, 0.99);
             assert_eq!(
                 [peak.requests_max, peak.tokens_max],
                 [60.0, 600.0],
                 "{window}"
             );
         }
-        assert_eq!(Level::of(&series.in_flight, q).max, 1.0);
+        assert_eq!(Level::of(&series.in_flight, 0.99).max, 1.0);
     }
 }

@@ -15,7 +15,8 @@ Examples:
   bedload import cloudwatch metrics.json --model us.amazon.nova-lite-v1:0
   bedload import cloudwatch --model us.amazon.nova-lite-v1:0 --from 2026-11-01 --to 2026-11-08
 
-Without files, cloudwatch asks the account (IAM action cloudwatch:GetMetricData).";
+Without files, cloudwatch asks the account (IAM action cloudwatch:GetMetricData). With logs, --region reads
+only that Region's calls: each has quotas of its own.";
 
 /// `bedload import`.
 #[derive(Debug, clap::Args)]
@@ -65,7 +66,7 @@ pub struct Import {
     /// cloudwatch: what is summed up; CloudWatch keeps minutes for 15 days
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = bedload::scenario::read_duration)]
     pub period: std::time::Duration,
-    /// The account
+    /// The account; of a log, only the calls of its `--region`
     #[command(flatten)]
     pub account: AccountArgs,
 }
