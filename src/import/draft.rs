@@ -347,6 +347,11 @@ fn classes_of(
         if group.unseen {
             class.max_tokens = Some(caps.of(group.model));
         }
+        let of_model = groups.iter().filter(|other| other.model == group.model);
+        let differs = |other: &classes::Group| other.max_tokens != group.max_tokens;
+        if let Some(cap) = class.max_tokens.filter(|_| of_model.clone().any(differs)) {
+            class.name = format!("{}-max-{cap}", class.name);
+        }
         if models.len() > 1 {
             class.name = format!("{}-{}", models[group.model].name, class.name);
         }
