@@ -8,6 +8,7 @@ mod import;
 mod models;
 mod output;
 mod overrides;
+mod past_run;
 mod plan;
 mod progress;
 mod quotas;

@@ -10,6 +10,7 @@
 //! simulated has an interval, and what is a closed form is told beside it; no figure without what it
 //! supposes. Deliberately not: words and tables (`report`), or the choice of a client's limiter settings.
 
+mod assumptions;
 mod curve;
 mod demand;
 mod levers;
@@ -141,6 +142,8 @@ pub struct Plan {
     pub closed_loop: bool,
     /// What the traffic is known from.
     pub evidence: Vec<String>,
+    /// What the figures rest on.
+    pub assumptions: Vec<String>,
     /// The models.
     pub models: Vec<ModelPlan>,
 }
@@ -283,7 +286,7 @@ impl Plan {
             .zip(&scenario.models)
             .map(|(index, _)| model_plan(scenario, ModelIndex(index), options, &found))
             .collect();
-        Self {
+        let mut plan = Self {
             schema_version: SCHEMA_VERSION,
             scenario: scenario.name.clone(),
             about: scenario.about.clone(),
@@ -305,8 +308,11 @@ impl Plan {
             ),
             closed_loop: scenario.arrivals.closed_loop().is_some(),
             evidence: options.evidence.clone(),
+            assumptions: Vec::new(),
             models,
-        }
+        };
+        plan.assumptions = assumptions::assumptions(&plan);
+        plan
     }
 }
 

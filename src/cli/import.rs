@@ -11,16 +11,15 @@ use bedload::import::{
     Recording, RunClass, Series, Source,
 };
 use bedload::report::{self, Style};
-use bedload::results::{REQUESTS_FILE, RequestRows, Run, SCENARIO_FILE};
 use bedload::scenario::Scenario;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use tempfile::NamedTempFile;
 
 use super::args::import::{ArrivalsName, Import, SourceName};
-use super::args::{ScenarioArgs, TargetName};
 use super::exit::{BadInput, Exit};
-use super::{drawing, output, overrides};
+use super::past_run::PastRun;
+use super::{drawing, output};
 
 /// `bedload import`.
 pub fn import(args: &Import) -> anyhow::Result<Exit> {
@@ -218,25 +217,10 @@ fn recording(args: &Import, options: &mut DraftOptions) -> anyhow::Result<Option
 
 /// The requests of a run, with what its scenario says of its prompts.
 fn of_run(path: &Path) -> anyhow::Result<Option<Recording>> {
-    let run = Run::open(path)?;
-    let dir = run.dir.unwrap_or_else(|| path.to_owned());
-    if !dir.join(REQUESTS_FILE).exists() {
-        let help = format!(
-            "{} has no {REQUESTS_FILE}, which an import is made from: run with `run.request_rows = true`",
-            dir.display()
-        );
-        return Err(BadInput(help).into());
-    }
-    let scenario = ScenarioArgs {
-        scenario: dir.join(SCENARIO_FILE),
-        seed: None,
-        duration: None,
-        // A recording that it names may be elsewhere: what was due is in the rows.
-        set: vec!["arrivals={ constant = { rate = \"1/s\" } }".to_owned()],
-    };
-    let Some(scenario) = overrides::load(&scenario, None::<TargetName>)? else {
+    let Some(run) = PastRun::open(path, None, &[])? else {
         return Ok(None);
     };
+    let scenario = &run.scenario;
     let class = |prompt: &bedload::scenario::Prompt| {
         let model = &scenario.models[usize::from(prompt.model.0)];
         RunClass {
@@ -255,8 +239,7 @@ fn of_run(path: &Path) -> anyhow::Result<Option<Recording>> {
         .as_deref()
         .and_then(instant)
         .unwrap_or_default();
-    let rows = RequestRows::open(&dir, &run.file.settings)?;
-    Ok(Some(import::of_run(began, &classes, rows)?))
+    Ok(Some(import::of_run(began, &classes, run.rows()?)?))
 }
 
 /// Nanoseconds since 1970.

@@ -1,6 +1,5 @@
 //! `plan`: from a scenario or a run to a decision.
 
-use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,7 +8,6 @@ use bedload::clock::Clock;
 use bedload::distribution::Distribution;
 use bedload::plan::{Plan, PlanOptions};
 use bedload::report::{self, PlanForm, Style};
-use bedload::results::{REQUESTS_FILE, RequestRows, Run, SCENARIO_FILE};
 use bedload::scenario::Scenario;
 use bedload::time::Instant;
 use bedload::units::Tokens;
@@ -18,13 +16,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::args::plan::{Plan as Args, PlanFormat};
 use super::args::{ScenarioArgs, TargetName};
 use super::exit::{BadInput, Exit};
+use super::past_run::PastRun;
 use super::{output, overrides};
 
 /// `bedload plan`.
 pub fn plan(args: &Args) -> anyhow::Result<Exit> {
     check(args)?;
     let (scenario, evidence) = if args.from.extension().is_some_and(|end| end == "toml") {
-        let Some(scenario) = from_scenario(args, &args.from, Vec::new())? else {
+        let Some(scenario) = from_scenario(args)? else {
             return Ok(Exit::BadInput);
         };
         let evidence = format!(
@@ -127,14 +126,12 @@ fn check(args: &Args) -> Result<(), BadInput> {
     Ok(())
 }
 
-fn from_scenario(args: &Args, path: &Path, more: Vec<String>) -> anyhow::Result<Option<Scenario>> {
-    let mut set = args.set.clone();
-    set.extend(more);
+fn from_scenario(args: &Args) -> anyhow::Result<Option<Scenario>> {
     let scenario = ScenarioArgs {
-        scenario: path.to_owned(),
+        scenario: args.from.clone(),
         seed: args.seed,
         duration: None,
-        set,
+        set: args.set.clone(),
     };
     // Its target is not touched; whether `[target.bedrock]` names a Region matters to the request.
     overrides::load(&scenario, None::<TargetName>)
@@ -142,31 +139,20 @@ fn from_scenario(args: &Args, path: &Path, more: Vec<String>) -> anyhow::Result<
 
 /// The scenario of a run, with arrivals and lengths as they were.
 fn from_run(args: &Args) -> anyhow::Result<Option<(Scenario, String)>> {
-    let run = Run::open(&args.from)?;
-    let dir = run.dir.unwrap_or_else(|| args.from.clone());
-    let shown = dir.display();
-    if !dir.join(REQUESTS_FILE).exists() {
-        let help = format!(
-            "{shown} has no {REQUESTS_FILE}, which a plan is made from: run with `run.request_rows = true`"
-        );
-        return Err(BadInput(help).into());
-    }
-    let text = dir.join(SCENARIO_FILE);
-    // A recording that the scenario names may be elsewhere: what was due is in the rows.
-    let arrivals = vec!["arrivals={ constant = { rate = \"1/s\" } }".to_owned()];
-    let Some(mut scenario) = from_scenario(args, &text, arrivals)? else {
+    let Some(mut run) = PastRun::open(&args.from, args.seed, &args.set)? else {
         return Ok(None);
     };
-    let mut observed = Observed::new(scenario.prompts.len());
-    for record in RequestRows::open(&dir, &run.file.settings)? {
+    let mut observed = Observed::new(run.scenario.prompts.len());
+    for record in run.rows()? {
         observed.take(&record?);
     }
     let requests = observed.points.len();
     if requests == 0 {
+        let shown = run.dir.display();
         return Err(BadInput(format!("{shown} has no requests to plan for")).into());
     }
     observed.put_into(
-        &mut scenario,
+        &mut run.scenario,
         Duration::from_nanos(run.file.settings.duration_ns),
     );
     let began = run.file.started.map(|began| format!(", began {began}"));
@@ -178,7 +164,7 @@ fn from_run(args: &Args) -> anyhow::Result<Option<(Scenario, String)>> {
             .unwrap_or_default(),
         began.unwrap_or_default(),
     );
-    Ok(Some((scenario, evidence)))
+    Ok(Some((run.scenario, evidence)))
 }
 
 /// What a run was asked for.

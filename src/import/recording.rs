@@ -23,7 +23,7 @@ pub struct Record {
     pub max_tokens: u32,
     /// Its model's place in [`Recording::models`].
     pub model: u16,
-    /// Its key's place in [`Recording::keys`].
+    /// Its key's place in [`Recording::keys()`].
     pub key: u16,
 }
 
@@ -87,6 +87,12 @@ impl Recording {
     #[must_use]
     pub fn models(&self) -> &[String] {
         self.models.all()
+    }
+
+    /// The keys by which requests were told apart; empty text where they were not.
+    #[must_use]
+    pub fn keys(&self) -> &[String] {
+        self.keys.all()
     }
 
     /// What the source does not show.

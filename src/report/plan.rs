@@ -8,7 +8,7 @@ use super::style::Style;
 use super::table::{Table, name};
 use super::words::{count, length, percent};
 use crate::plan::{Estimate, Fit, ModelPlan, Need, Plan};
-use crate::quota::{Dimension, Enforcement};
+use crate::quota::Enforcement;
 use crate::units::significant;
 
 /// How a plan is written.
@@ -35,7 +35,7 @@ pub fn plan(plan: &Plan, form: PlanForm) -> String {
         clients(&mut page, model);
     }
     page.heading("What this supposes");
-    page.push(Block::List(assumptions(plan)));
+    page.push(Block::List(plan.assumptions.clone()));
     render(&page, form)
 }
 
@@ -465,44 +465,4 @@ fn clients(page: &mut Page, model: &ModelPlan) {
     }
     page.table(table);
     page.note("One simulation each, of the scenario's own length.");
-}
-
-fn assumptions(plan: &Plan) -> Vec<String> {
-    let mut said = vec![
-        format!(
-            "AWS does not say how it counts the minute. The way marked * is this scenario's; the others show \
-             what it costs to be wrong. Where a call settles more than it reserves, `rolling` and `fixed` let \
-             more through than the quota: what is over is forgotten with the window."
-        ),
-        format!(
-            "Simulated figures are means over {} seeds, with 95 % intervals by Student's t, on a grid of \
-             1 %; each trial is {} of virtual time. Percentiles of minutes have 95 % intervals by order \
-             statistics, where there are enough minutes.",
-            plan.seeds,
-            length(plan.trial_s * 1_000_000_000),
-        ),
-        "Answers take as long as the scenario's `[service]` says, whatever the load. A minute's value is its \
-         greatest second's sum over the last sixty, and has to fit into one minute's quota."
-            .to_owned(),
-        "Prices are list prices, without tax, discounts or the prompt cache's writes.".to_owned(),
-    ];
-    if plan.recorded {
-        said.push(
-            "Arrivals are one recording: intervals do not say how another day would have been. More load is \
-             made by copies that are shifted by up to 30 s."
-                .to_owned(),
-        );
-    }
-    if plan
-        .models
-        .iter()
-        .any(|model| model.quota.get(Dimension::Tpd).is_none())
-    {
-        said.push(
-            "A quota of tokens a day is not given for every model. AWS's default across models is 700 M a day, \
-             which 486,000 tokens a minute use up."
-                .to_owned(),
-        );
-    }
-    said
 }
