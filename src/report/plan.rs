@@ -99,7 +99,7 @@ fn model_answers(plan: &Plan, model: &ModelPlan) -> Vec<String> {
             )
         };
         answers.push(format!(
-            "{of} needs {} TPM and {} RPM for {} ({why}).",
+            "{of} needs {} TPM and {} RPM for {}: {why}.",
             count(need.tpm_wanted),
             count(need.rpm_wanted),
             load_words(plan),
