@@ -15,8 +15,8 @@ Examples:
   bedload import cloudwatch metrics.json --model us.amazon.nova-lite-v1:0
   bedload import cloudwatch --model us.amazon.nova-lite-v1:0 --from 2026-11-01 --to 2026-11-08
 
-Without files, cloudwatch asks the account (IAM action cloudwatch:GetMetricData). With logs, --region reads
-only that Region's calls: each has quotas of its own.";
+Without files, cloudwatch asks the account (IAM action cloudwatch:GetMetricData).
+With logs, --region reads only that Region's calls: each has quotas of its own.";
 
 /// `bedload import`.
 #[derive(Debug, clap::Args)]
