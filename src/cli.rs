@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod compare;
 mod drawing;
 mod exit;
 mod import;
@@ -48,6 +49,7 @@ pub fn main() -> ExitCode {
         Command::Stub(stub) => stub::stub(&stub),
         Command::Check(check) => check::check(&check),
         Command::Plan(plan) => plan::plan(&plan),
+        Command::Compare(compare) => compare::compare(&compare),
         Command::Models(models) => models::models(&models),
         Command::Quotas(quotas) => quotas::quotas(&quotas),
         Command::Import(import) => import::import(&import),

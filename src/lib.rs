@@ -7,10 +7,10 @@
 //! | layer | modules | what they are |
 //! |---|---|---|
 //! | 5 | [`clock`], [`exchange`], [`target`], [`client`], [`account`], [`drive::real`] | sockets, clocks, async (features `aws`, `stub`) |
-//! | 4 | [`sustained`], [`forecast`], [`plan`], [`report`] | judgement: pure functions of scenarios and runs |
+//! | 4 | [`sustained`], [`forecast`], [`plan`], [`compare`], [`report`] | judgement: pure functions of scenarios and runs |
 //! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`], [`import`] | bytes ↔ values; the event loop |
 //! | 2 | [`engine`], [`recorder`], [`service`] | state machines; `now` is an argument |
-//! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`price`], [`catalogue`], [`text`] | rules: small, pure |
+//! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`price`], [`catalogue`], [`text`], [`statistics`] | rules: small, pure |
 //! | 0 | [`units`], [`time`], [`rng`] | words |
 //!
 //! With `default-features = false` layers 0 to 4 build without an async runtime or a network stack.
@@ -29,6 +29,7 @@ pub mod outcome;
 pub mod price;
 pub mod quota;
 pub mod retry;
+pub mod statistics;
 pub mod text;
 
 pub mod engine;
@@ -41,6 +42,7 @@ pub mod results;
 pub mod scenario;
 pub mod wire;
 
+pub mod compare;
 pub mod forecast;
 pub mod plan;
 pub mod report;

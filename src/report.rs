@@ -6,6 +6,7 @@
 //!
 //! Deliberately not: judgement (the verdicts are in the run) and printing.
 
+mod compare;
 mod import;
 mod models;
 mod page;
@@ -19,9 +20,10 @@ mod times;
 mod variants;
 mod words;
 
+pub use compare::{comparison, comparison_annotations, comparison_junit};
 pub use import::import;
 pub use models::{model, model_ages, models};
-pub use plan::{PlanForm, plan, quota_request};
+pub use plan::{Form, plan, quota_request};
 pub use style::Style;
 pub use summary::summary;
 pub use variants::{Variant, variants};

@@ -617,6 +617,7 @@ fn every_command_shows_examples() {
             "stub",
             "check",
             "plan",
+            "compare",
             "models",
             "quotas",
             "import",
@@ -643,6 +644,7 @@ fn the_schemas_are_those_that_are_checked_in() {
         (&["schema", "scenario"], "schema/scenario.json"),
         (&["schema", "run"], "schema/run.json"),
         (&["schema", "plan"], "schema/plan.json"),
+        (&["schema", "compare"], "schema/compare.json"),
     ] {
         let checked_in = fs::read_to_string(in_project(file)).expect("checked in");
         assert!(

@@ -8,7 +8,7 @@ use bedload::forecast::Forecast;
 use bedload::outcome::{Event, Outcome};
 use bedload::plan::{Plan, PlanOptions};
 use bedload::quota::Enforcement;
-use bedload::report::{self, PlanForm};
+use bedload::report::{self, Form};
 use bedload::scenario::Scenario;
 use bedload::time::Instant;
 use bedload::units::Share;
@@ -480,7 +480,7 @@ fn the_code_trace_needs_several_times_its_mean() {
     let needed = model.needs[0].tpm.value;
     let times = needed / model.demand.tokens_mean;
     assert!((3.0..8.0).contains(&times), "{times}");
-    let page = report::plan(&plan, PlanForm::Markdown).replace('\n', " ");
+    let page = report::plan(&plan, Form::Markdown).replace('\n', " ");
     let sentence = format!("{times:.2} times the mean of");
     assert!(page.contains(&sentence), "no `{sentence}` in {page}");
 }
@@ -515,7 +515,7 @@ fn the_conversation_trace_says_what_each_max_tokens_costs() {
             "{curve:?}"
         );
     }
-    let page = report::plan(&plan, PlanForm::Markdown);
+    let page = report::plan(&plan, Form::Markdown);
     for max_tokens in ["1,024", "4,096", "64,000"] {
         assert!(page.contains(max_tokens), "{max_tokens}: {page}");
     }

@@ -20,10 +20,11 @@ const LAYERS: [&[&str]; 6] = [
         "price",
         "catalogue",
         "text",
+        "statistics",
     ],
     &["engine", "recorder", "service"],
     &["scenario", "results", "wire", "drive", "import"],
-    &["sustained", "forecast", "plan", "report"],
+    &["sustained", "forecast", "plan", "compare", "report"],
     &["clock", "exchange", "target", "client", "account"],
 ];
 

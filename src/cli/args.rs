@@ -1,6 +1,7 @@
 //! What can be typed.
 
 pub mod account;
+pub mod compare;
 pub mod import;
 pub mod plan;
 pub mod quotas;
@@ -44,6 +45,9 @@ pub enum Command {
     /// Say which quota traffic needs, how much fits into the one there is, and what would help
     #[command(after_help = plan::EXAMPLES)]
     Plan(plan::Plan),
+    /// Compare runs: did it get worse? Answers with an exit code
+    #[command(after_help = compare::EXAMPLES)]
+    Compare(compare::Compare),
     /// List the models that bedload knows, or say all about some of them
     #[command(after_help = MODELS_EXAMPLES)]
     Models(Models),
@@ -56,7 +60,7 @@ pub enum Command {
     /// Print the summary of a run from its folder of results
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
-    /// Print the JSON schema of scenario files, of run.json or of plans
+    /// Print the JSON schema of scenario files, of run.json, of plans or of comparisons
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema(Schema),
     /// Print a completion script for a shell
@@ -110,7 +114,8 @@ const SCHEMA_EXAMPLES: &str = "\
 Examples:
   bedload schema > schema/scenario.json
   bedload schema run > schema/run.json
-  bedload schema plan > schema/plan.json";
+  bedload schema plan > schema/plan.json
+  bedload schema compare > schema/compare.json";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -249,6 +254,7 @@ impl Schema {
             SchemaName::Scenario => bedload::scenario::json_schema(),
             SchemaName::Run => bedload::results::json_schema(),
             SchemaName::Plan => bedload::plan::json_schema(),
+            SchemaName::Compare => bedload::compare::json_schema(),
         }
     }
 }
@@ -307,4 +313,6 @@ pub enum SchemaName {
     Run,
     /// What `bedload plan --format json` prints
     Plan,
+    /// What `bedload compare --format json` prints
+    Compare,
 }

@@ -10,8 +10,8 @@ use bedload::scenario::LoadError;
 pub enum Exit {
     /// Done, and the answer is yes where there was a question.
     Done,
-    /// The answer is no: a pass mark was missed, too much was throttled, nothing succeeded, or today's
-    /// load does not fit.
+    /// The answer is no: a pass mark was missed, too much was throttled, nothing succeeded, today's load
+    /// does not fit, or it got worse.
     No,
     /// What was typed or written cannot be used.
     BadInput,
@@ -65,7 +65,7 @@ pub const HELP: &str = "\
 Exit codes:
   0    done
   1    the answer is no: a pass mark was missed, too much was throttled or failed, nothing succeeded,
-       or today's load does not fit
+       today's load does not fit, or it got worse
   2    bad input: what was typed, or a file, cannot be used
   3    the run could not be completed
   130  interrupted; what had been measured is written";

@@ -7,7 +7,7 @@ use bedload::arrivals::{ArrivalProcess, TracePoint};
 use bedload::clock::Clock;
 use bedload::distribution::Distribution;
 use bedload::plan::{Plan, PlanOptions};
-use bedload::report::{self, PlanForm, Style};
+use bedload::report::{self, Form, Style};
 use bedload::scenario::Scenario;
 use bedload::time::Instant;
 use bedload::units::Tokens;
@@ -63,8 +63,8 @@ pub fn plan(args: &Args) -> anyhow::Result<Exit> {
             output::print(&(text + "\n"))?;
             return Ok(verdict(&plan));
         }
-        PlanFormat::Markdown => PlanForm::Markdown,
-        PlanFormat::Text => PlanForm::Text(Style::new(output::color())),
+        PlanFormat::Markdown => Form::Markdown,
+        PlanFormat::Text => Form::Text(Style::new(output::color())),
     };
     let page = if args.request {
         report::quota_request(&plan, form)

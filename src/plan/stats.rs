@@ -1,11 +1,12 @@
 //! Estimates with their intervals.
 //!
 //! Promises: an interval is at 95 %, says from how many values, and is none where the sample cannot
-//! give one. Sources: order statistics (Hahn and Meeker, "Statistical Intervals", 1991, chapter 5) for
-//! quantiles; Student's t for means over seeds.
+//! give one. Order statistics for quantiles, Student's t for means over seeds.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::statistics::{mean_interval, quantile_ranks};
 
 /// A value, and where it lies with 95 % confidence.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -20,45 +21,31 @@ pub struct Estimate {
     pub samples: u64,
 }
 
-/// The standard normal distribution's 97.5th percentile.
-const Z: f64 = 1.959_964;
+/// How sure intervals are.
+const CONFIDENCE: f64 = 0.95;
 
-/// Student's t at 97.5 % for 1 to 10 degrees of freedom; beyond, the normal distribution's is near
-/// enough for what is printed with three digits.
-const T: [f64; 10] = [
-    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
-];
-
-/// A quantile of sorted values, with the interval between two of their order statistics. The ranks are
-/// those of the normal approximation to the binomial distribution, rounded outwards.
+/// A quantile of sorted values, with the interval between two of their order statistics.
 pub(super) fn quantile_estimate(sorted: &[f64], q: f64) -> Estimate {
-    let n = sorted.len() as f64;
-    let at = |rank: f64| sorted.get((rank as usize).saturating_sub(1)).copied();
-    let rank = (q * n).ceil().max(1.0);
-    let spread = Z * (n * q * (1.0 - q)).sqrt();
-    let (low, high) = ((q * n - spread).floor(), (q * n + spread).ceil() + 1.0);
+    let count = sorted.len() as u64;
+    let at = |rank: u64| sorted.get((rank as usize).saturating_sub(1)).copied();
+    let rank = (q * count as f64).ceil().max(1.0) as u64;
+    let (low, high) = quantile_ranks(count, q, CONFIDENCE);
     Estimate {
         value: at(rank).unwrap_or(0.0),
-        low: (low >= 1.0).then(|| at(low)).flatten(),
-        high: (high <= n).then(|| at(high)).flatten(),
-        samples: sorted.len() as u64,
+        low: low.and_then(at),
+        high: high.and_then(at),
+        samples: count,
     }
 }
 
 /// The mean of values of different seeds.
 pub(super) fn mean_estimate(values: &[f64]) -> Estimate {
-    let n = values.len();
-    let mean = values.iter().sum::<f64>() / n.max(1) as f64;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let half = (n > 1).then(|| {
-        let t = T.get(n - 2).copied().unwrap_or(Z);
-        t * (squares / (n - 1) as f64 / n as f64).sqrt()
-    });
+    let interval = mean_interval(values, CONFIDENCE).map(|(_, interval)| interval);
     Estimate {
-        value: mean,
-        low: half.map(|half| mean - half),
-        high: half.map(|half| mean + half),
-        samples: n as u64,
+        value: values.iter().sum::<f64>() / values.len().max(1) as f64,
+        low: interval.map(|interval| interval.low),
+        high: interval.map(|interval| interval.high),
+        samples: values.len() as u64,
     }
 }
 
@@ -88,7 +75,7 @@ mod tests {
         let p90 = quantile_estimate(&values, 0.9);
         assert_eq!(
             (p90.value, p90.low, p90.high),
-            (270.0, Some(259.0), Some(282.0))
+            (270.0, Some(259.0), Some(281.0))
         );
         assert_eq!(quantile_estimate(&[], 0.5).value, 0.0);
     }
@@ -96,9 +83,9 @@ mod tests {
     #[test]
     fn a_mean_has_the_interval_of_students_t() {
         let mean = mean_estimate(&[9.0, 10.0, 11.0]);
-        // t(0.975, 2) = 4.303, s = 1, n = 3.
+        // t(0.975, 2) = 4.302653, s = 1, n = 3.
         assert!((mean.value - 10.0).abs() < 1e-12);
-        assert!((mean.high.unwrap_or_default() - (10.0 + 4.303 / 3_f64.sqrt())).abs() < 1e-9);
+        assert!((mean.high.unwrap_or_default() - (10.0 + 4.302_653 / 3_f64.sqrt())).abs() < 1e-6);
         assert_eq!(mean_estimate(&[5.0]).low, None);
     }
 }

@@ -13,7 +13,7 @@ use crate::units::significant;
 
 /// How a plan is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PlanForm {
+pub enum Form {
     /// For a terminal.
     Text(Style),
     /// As Markdown.
@@ -22,7 +22,7 @@ pub enum PlanForm {
 
 /// The whole plan.
 #[must_use]
-pub fn plan(plan: &Plan, form: PlanForm) -> String {
+pub fn plan(plan: &Plan, form: Form) -> String {
     let mut page = Page::default();
     page.title(format!("Plan for {}", plan.scenario));
     page.push(Block::List(answers(plan)));
@@ -41,7 +41,7 @@ pub fn plan(plan: &Plan, form: PlanForm) -> String {
 
 /// What AWS asks for before it raises a quota, ready to paste.
 #[must_use]
-pub fn quota_request(plan: &Plan, form: PlanForm) -> String {
+pub fn quota_request(plan: &Plan, form: Form) -> String {
     let mut page = Page::default();
     for model in &plan.models {
         super::request::request(&mut page, plan, model);
@@ -49,10 +49,10 @@ pub fn quota_request(plan: &Plan, form: PlanForm) -> String {
     render(&page, form)
 }
 
-fn render(page: &Page, form: PlanForm) -> String {
+fn render(page: &Page, form: Form) -> String {
     match form {
-        PlanForm::Text(style) => page.to_text(style),
-        PlanForm::Markdown => page.to_markdown(),
+        Form::Text(style) => page.to_text(style),
+        Form::Markdown => page.to_markdown(),
     }
 }
 

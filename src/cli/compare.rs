@@ -1,0 +1,89 @@
+//! `compare`: did it get worse?
+
+use std::path::PathBuf;
+
+use bedload::compare::{Comparison, Field, Gate, NotComparable, Verdict};
+use bedload::report::{self, Form, Style};
+use bedload::results::{Run, RunFile};
+
+use super::args::compare::{Compare, CompareFormat};
+use super::exit::{BadInput, Exit};
+use super::output;
+
+/// `bedload compare`.
+pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
+    let (base, new) = (runs(&args.base)?, runs(&args.new)?);
+    let gate = gate(args);
+    let comparison = Comparison::of(&base, &new, &gate).map_err(|error| {
+        let fields = match &error {
+            NotComparable::Different(fields) => fields.as_slice(),
+            NotComparable::Pairing(_) => return BadInput(error.to_string()),
+        };
+        let allow = fields
+            .iter()
+            .map(|difference| format!("--allow {}", difference.field.name()));
+        let allow: Vec<String> = allow.collect();
+        BadInput(format!(
+            "{error}; `{}` compares them all the same",
+            allow.join(" ")
+        ))
+    })?;
+    let text = match args.format {
+        CompareFormat::Text => {
+            report::comparison(&comparison, Form::Text(Style::new(output::color())))
+        }
+        CompareFormat::Markdown => report::comparison(&comparison, Form::Markdown),
+        CompareFormat::Json => serde_json::to_string_pretty(&comparison)? + "\n",
+        CompareFormat::Junit => report::comparison_junit(&comparison),
+        CompareFormat::Github => report::comparison_annotations(&comparison),
+    };
+    output::print(&text)?;
+    Ok(match comparison.verdict {
+        Verdict::Passed => Exit::Done,
+        Verdict::Regressed => Exit::No,
+        Verdict::Inconclusive if args.strict => Exit::No,
+        Verdict::Inconclusive => {
+            output::hint("inconclusive: `--strict` takes this as a no");
+            Exit::Done
+        }
+    })
+}
+
+fn gate(args: &Compare) -> Gate {
+    let default = Gate::default();
+    let allowed = |field: &Field| args.allow.iter().any(|name| name == field.name());
+    Gate {
+        gauges: if args.metric.is_empty() {
+            default.gauges
+        } else {
+            args.metric.clone()
+        },
+        margin: args.margin,
+        margin_s: args.margin_time.as_secs_f64(),
+        margin_share: args.margin_share,
+        allowed: Field::ALL.into_iter().filter(allowed).collect(),
+    }
+}
+
+/// The runs that a path or a pattern means, in order of their names, which are times.
+fn runs(text: &str) -> anyhow::Result<Vec<RunFile>> {
+    let paths: Vec<PathBuf> = if text.contains(['*', '?', '[']) {
+        let found = glob::glob(text)
+            .map_err(|error| BadInput(format!("`{text}` is no pattern: {error}")))?;
+        // A folder may hold other things beside runs.
+        found
+            .filter_map(Result::ok)
+            .filter(|path| path.join("run.json").is_file() || path.is_file())
+            .collect()
+    } else {
+        vec![PathBuf::from(text)]
+    };
+    if paths.is_empty() {
+        return Err(BadInput(format!("no run matches `{text}`")).into());
+    }
+    let mut runs = Vec::with_capacity(paths.len());
+    for path in paths {
+        runs.push(Run::open(&path)?.file);
+    }
+    Ok(runs)
+}

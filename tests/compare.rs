@@ -1,0 +1,272 @@
+//! Comparisons from the outside: what is refused, what passes, what regresses, and how it is told.
+
+#![cfg(all(feature = "cli", feature = "stub"))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Chats and summaries under a limiter, busy enough that waits show.
+const SCENARIO: &str = r#"
+name = "desk"
+target.stub = {}
+run.duration = "10m"
+arrivals.gamma = { rate = "3/s", cv = 2 }
+
+[model.nova]
+id = "us.amazon.nova-lite-v1:0"
+quota = { rpm = 400, tpm = 200_000 }
+
+[limiter]
+burst = "10s"
+
+[[prompt]]
+name = "chat"
+weight = 4
+input_tokens = 300
+output_tokens = { lognormal = { median = 120, p95 = 400 } }
+max_tokens = 500
+
+[[prompt]]
+name = "summary"
+input_tokens = 1_500
+output_tokens = 200
+max_tokens = 400
+
+[service]
+first_token = { lognormal = { median = "300ms", p95 = "700ms" } }
+output_rate = "120/s"
+"#;
+
+struct Desk(TempDir);
+
+struct Said {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self(tempfile::tempdir().expect("a folder"));
+        fs::write(desk.path("desk.toml"), SCENARIO).expect("writable");
+        desk
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn said(&self, args: &[&str]) -> Said {
+        let output = Command::new(env!("CARGO_BIN_EXE_bedload"))
+            .current_dir(self.0.path())
+            .env_remove("NO_COLOR")
+            .args(args)
+            .output()
+            .expect("the program starts");
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let said = Said {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        };
+        assert!(!said.err.contains("panicked"), "{args:?}: {}", said.err);
+        said
+    }
+
+    /// Runs in virtual time, one for each seed, into a folder of their own.
+    fn simulate(&self, out: &str, seeds: &[&str], set: &[&str]) {
+        for seed in seeds {
+            let mut args = vec!["sim", "desk.toml", "--quiet", "--out", out, "--seed", seed];
+            for change in set {
+                args.extend(["--set", change]);
+            }
+            let said = self.said(&args);
+            assert!(said.code.is_some_and(|code| code < 2), "{}", said.err);
+        }
+    }
+
+    fn compare(&self, base: &str, new: &str, more: &[&str]) -> Said {
+        let (base, new) = (format!("{base}/desk/*"), format!("{new}/desk/*"));
+        self.said(&[&["compare", &base, &new], more].concat())
+    }
+}
+
+const SEEDS: [&str; 4] = ["1", "2", "3", "4"];
+
+#[test]
+fn a_side_is_no_worse_than_itself() {
+    let desk = Desk::new();
+    desk.simulate("base", &SEEDS, &[]);
+    desk.simulate("again", &SEEDS, &[]);
+    for new in ["base", "again"] {
+        let said = desk.compare(
+            "base",
+            new,
+            &["--strict", "--margin", "0%", "--margin-time", "0s"],
+        );
+        assert_eq!(said.code, Some(0), "{}", said.err);
+        assert!(
+            said.out.contains("is the same, to the last digit"),
+            "{}",
+            said.out
+        );
+    }
+}
+
+#[test]
+fn a_slower_service_is_found_and_the_part_that_moved_is_named() {
+    let desk = Desk::new();
+    desk.simulate("base", &SEEDS, &[]);
+    // A tenth slower: 109 tokens a second instead of 120.
+    desk.simulate("slow", &SEEDS, &["service.output_rate=\"109/s\""]);
+    let refused = desk.compare("base", "slow", &[]);
+    assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""));
+    assert!(
+        refused.err.contains("`--allow digest` compares them"),
+        "{}",
+        refused.err
+    );
+
+    let allowed = ["--allow", "digest"];
+    let said = desk.compare("base", "slow", &allowed);
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    assert!(
+        said.out.contains("REGRESSED service_time.p50"),
+        "{}",
+        said.out
+    );
+    let moved = said.out.split("What moved").nth(1).expect("a table");
+    assert!(
+        moved.contains("chat") && moved.contains("service_time"),
+        "{moved}"
+    );
+    // The other way round it is better, and passes.
+    assert_eq!(desk.compare("slow", "base", &allowed).code, Some(0));
+    let lenient = desk.compare("base", "slow", &["--allow", "digest", "--margin", "50%"]);
+    assert_eq!(lenient.code, Some(0), "{}", lenient.out);
+    let only = desk.compare(
+        "base",
+        "slow",
+        &["--allow", "digest", "--metric", "throttle_share"],
+    );
+    assert_eq!(only.code, Some(0), "{}", only.out);
+}
+
+#[test]
+fn a_changed_limiter_turns_the_gate_red() {
+    let desk = Desk::new();
+    let tight = "model.nova.quota.tpm=150000";
+    desk.simulate("base", &SEEDS, &[tight, "limiter.burst=10s"]);
+    desk.simulate("new", &SEEDS, &[tight, "limiter.burst=5s"]);
+    let said = desk.compare("base", "new", &["--allow", "digest"]);
+    assert_eq!(said.code, Some(1), "{}", said.out);
+    for part in ["REGRESSED desk", "REGRESSED limiter_wait", "pass)"] {
+        assert!(said.out.contains(part), "{part}: {}", said.out);
+    }
+}
+
+#[test]
+fn it_is_told_to_programs_test_reports_and_pull_requests() {
+    let desk = Desk::new();
+    desk.simulate("base", &SEEDS, &[]);
+    desk.simulate("slow", &SEEDS, &["service.output_rate=\"60/s\""]);
+    let with = |format: &str| {
+        let said = desk.compare("base", "slow", &["--allow", "digest", "--format", format]);
+        assert_eq!(said.code, Some(1), "{}", said.err);
+        said.out
+    };
+    let json: Value = serde_json::from_str(&with("json")).expect("JSON");
+    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema/compare.json");
+    let schema = fs::read_to_string(schema).expect("it is checked in");
+    let schema: Value = serde_json::from_str(&schema).expect("JSON");
+    let validator = jsonschema::validator_for(&schema).expect("a schema");
+    assert!(
+        validator.is_valid(&json),
+        "{:?}",
+        validator.iter_errors(&json).next()
+    );
+    assert_eq!(
+        (&json["verdict"], &json["pairs"]),
+        (&"regressed".into(), &4.into())
+    );
+    let junit = with("junit");
+    assert!(junit.starts_with("<?xml") && junit.trim_end().ends_with("</testsuites>"));
+    assert!(
+        junit.contains("name=\"service_time.p50\"><failure message=\"REGRESSED"),
+        "{junit}"
+    );
+    let github = with("github");
+    assert!(
+        github.starts_with("::error title=bedload%3A desk::REGRESSED"),
+        "{github}"
+    );
+    assert!(with("markdown").starts_with("# REGRESSED desk"));
+}
+
+#[test]
+fn what_cannot_be_paired_or_read_exits_2() {
+    let desk = Desk::new();
+    desk.simulate("base", &["1", "2"], &[]);
+    desk.simulate("other", &["2", "3"], &[]);
+    let said = desk.compare("base", "other", &[]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.err.contains("these seeds are on one side only: 1, 3"),
+        "{}",
+        said.err
+    );
+    for (args, told) in [
+        (&["compare", "nowhere", "base/desk"][..], "nowhere"),
+        (&["compare", "no*", "base/desk"], "no run matches `no*`"),
+        (
+            &[
+                "compare",
+                "base/desk",
+                "base/desk",
+                "--metric",
+                "latency.p98",
+            ],
+            "it is none of latency.p50",
+        ),
+        (
+            &["compare", "base/desk", "base/desk", "--allow", "seed"],
+            "digest",
+        ),
+        (
+            &["compare", "base/desk", "base/desk", "--margin", "much"],
+            "--margin",
+        ),
+    ] {
+        let said = desk.said(args);
+        assert_eq!(said.code, Some(2), "{args:?}: {}", said.err);
+        assert!(said.err.contains(told), "{args:?}: {}", said.err);
+    }
+}
+
+/// One run on the real clock says nothing of how much such runs differ.
+#[test]
+fn one_run_a_side_on_the_stub_is_inconclusive() {
+    let desk = Desk::new();
+    for out in ["base", "new"] {
+        let said = desk.said(&[
+            "run",
+            "desk.toml",
+            "--quiet",
+            "--duration",
+            "2s",
+            "--out",
+            out,
+        ]);
+        assert!(said.code.is_some_and(|code| code < 2), "{}", said.err);
+    }
+    let said = desk.compare("base", "new", &[]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.starts_with("INCONCLUSIVE desk"), "{}", said.out);
+    assert!(said.out.contains("no verdict is possible"), "{}", said.out);
+    assert!(said.err.contains("`--strict`"), "{}", said.err);
+    assert_eq!(desk.compare("base", "new", &["--strict"]).code, Some(1));
+}
