@@ -1,6 +1,7 @@
 //! What was typed → what is done → how it ends.
 
 mod args;
+mod baseline;
 mod check;
 mod compare;
 mod drawing;
@@ -9,6 +10,7 @@ mod import;
 mod models;
 mod output;
 mod overrides;
+mod pairs;
 mod past_run;
 mod plan;
 mod progress;

@@ -125,9 +125,8 @@ pub fn mean_test(values: &[f64], bound: f64, confidence: f64, exact: bool) -> Op
     let sd = error * (values.len() as f64).sqrt();
     let needed = (interval.contains(bound) && above != 0.0 && error > 0.0).then(|| {
         // A little more than the normal quantile, as Student's is with some ten values.
-        ((normal_quantile(confidence) + 0.3) * sd / above)
-            .powi(2)
-            .ceil() as u64
+        let ratio = (normal_quantile(confidence) + 0.3) * sd / above;
+        (ratio.powi(2).ceil() as u64).max(values.len() as u64 + 1)
     });
     Some(MeanTest {
         interval,

@@ -270,3 +270,147 @@ fn one_run_a_side_on_the_stub_is_inconclusive() {
     assert!(said.err.contains("`--strict`"), "{}", said.err);
     assert_eq!(desk.compare("base", "new", &["--strict"]).code, Some(1));
 }
+
+#[test]
+fn pairs_are_made_in_turns_of_two_settings() {
+    let desk = Desk::new();
+    let tight = "model.nova.quota.tpm=150000";
+    let with = |base: &str, new: &str| {
+        desk.said(&[
+            "compare",
+            "--pairs",
+            "4",
+            "desk.toml",
+            "--sim",
+            "--base-set",
+            tight,
+            "--base-set",
+            base,
+            "--new-set",
+            tight,
+            "--new-set",
+            new,
+        ])
+    };
+    let same = with("limiter.burst=10s", "limiter.burst=10s");
+    assert_eq!(same.code, Some(0), "{}", same.err);
+    assert!(
+        same.out
+            .contains("4 pairs of runs: everything that was measured is the same"),
+        "{}",
+        same.out
+    );
+    let turns: Vec<&str> = same
+        .err
+        .lines()
+        .filter_map(|line| line.split(": ").nth(1))
+        .collect();
+    assert_eq!(
+        turns,
+        ["base", "new", "new", "base", "base", "new", "new", "base"]
+    );
+    let worse = with("limiter.burst=10s", "limiter.burst=5s");
+    assert_eq!(worse.code, Some(1), "{}{}", worse.out, worse.err);
+    assert!(
+        worse.out.contains("REGRESSED limiter_wait"),
+        "{}",
+        worse.out
+    );
+    for side in ["base", "new"] {
+        let runs = fs::read_dir(desk.path("reports/compare").join(side).join("desk"));
+        assert_eq!(
+            runs.expect("a folder").count(),
+            8,
+            "both comparisons' runs are kept"
+        );
+    }
+}
+
+#[test]
+fn pairs_on_the_stub_come_to_an_answer() {
+    let desk = Desk::new();
+    let short = "run.duration=\"1s\"";
+    let said = desk.said(&[
+        "compare",
+        "--pairs",
+        "2",
+        "desk.toml",
+        "--base-set",
+        short,
+        "--new-set",
+        short,
+    ]);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    assert!(
+        said.out.contains("2 pairs of runs on the stub"),
+        "{}",
+        said.out
+    );
+}
+
+#[test]
+fn pairs_that_cannot_be_made_say_why_before_anything_runs() {
+    let desk = Desk::new();
+    for (args, code, told) in [
+        (
+            &["desk.toml", "desk.toml"][..],
+            2,
+            "needs one scenario file",
+        ),
+        (&["nowhere.toml"], 2, "nowhere.toml"),
+        (
+            &["desk.toml", "--new-set", "limiter.brust=5s"],
+            2,
+            "the new side has no scenario",
+        ),
+        (
+            &["desk.toml", "--base", "./no-such-program"],
+            3,
+            "cannot start `./no-such-program`",
+        ),
+        (
+            &["desk.toml", "--base", "/bin/false", "--sim"],
+            3,
+            "left no run",
+        ),
+    ] {
+        let said = desk.said(&[&["compare", "--pairs", "2"][..], args].concat());
+        assert_eq!(said.code, Some(code), "{args:?}: {}", said.err);
+        assert!(said.err.contains(told), "{args:?}: {}", said.err);
+    }
+    let said = desk.said(&["compare", "desk.toml"]);
+    assert_eq!(said.code, Some(2));
+    assert!(said.err.contains("needs two sides"), "{}", said.err);
+}
+
+#[test]
+fn a_baseline_is_saved_and_compared_with() {
+    let desk = Desk::new();
+    desk.simulate("base", &SEEDS, &[]);
+    desk.simulate("slow", &SEEDS, &["service.output_rate=\"60/s\""]);
+    let saved = desk.said(&["compare", "--save-baseline", "main", "base/desk/*"]);
+    assert_eq!(saved.code, Some(0), "{}", saved.err);
+    let files = fs::read_dir(desk.path("reports/baselines/main")).expect("a folder");
+    assert_eq!(files.count(), 4);
+    let with = |new: &str, name: &str, more: &[&str]| {
+        desk.said(&[&["compare", "--baseline", name, new][..], more].concat())
+    };
+    let same = with("base/desk/*", "main", &["--strict"]);
+    assert_eq!(same.code, Some(0), "{}", same.err);
+    assert!(
+        same.out.contains("is the same, to the last digit"),
+        "{}",
+        same.out
+    );
+    let slow = with("slow/desk/*", "main", &["--allow", "digest"]);
+    assert_eq!(slow.code, Some(1), "{}", slow.err);
+    let none = with("base/desk/*", "other", &[]);
+    assert_eq!(none.code, Some(2));
+    assert!(
+        none.err.contains("has no run of `desk` with seed 1"),
+        "{}",
+        none.err
+    );
+    let named = desk.said(&["compare", "--save-baseline", "../main", "base/desk/*"]);
+    assert_eq!(named.code, Some(2), "{}", named.err);
+}

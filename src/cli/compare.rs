@@ -8,12 +8,43 @@ use bedload::results::{Run, RunFile};
 
 use super::args::compare::{Compare, CompareFormat};
 use super::exit::{BadInput, Exit};
-use super::output;
+use super::pairs::Making;
+use super::{baseline, output};
 
 /// `bedload compare`.
 pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
-    let (base, new) = (runs(&args.base)?, runs(&args.new)?);
-    let gate = gate(args);
+    let mut gate = gate(args);
+    if let Some(name) = &args.save_baseline {
+        let [saved] = args.of.as_slice() else {
+            let help = "`--save-baseline` needs one side: a run, or a pattern of several in quotes";
+            return Err(BadInput(help.to_owned()).into());
+        };
+        return baseline::save(&args.baselines, name, &runs(saved)?);
+    }
+    let (base, new) = match (args.pairs, args.of.as_slice()) {
+        (None, [new]) if args.baseline.is_some() => {
+            let new = runs(new)?;
+            let name = args.baseline.as_deref().unwrap_or_default();
+            (baseline::load(&args.baselines, name, &new)?, new)
+        }
+        (Some(pairs), [scenario]) => {
+            // That two settings are compared is what was asked for.
+            gate.allowed.push(Field::Digest);
+            match Making::new(args, scenario)?.make(pairs)? {
+                Some(sides) => sides,
+                None => return Ok(Exit::Interrupted),
+            }
+        }
+        (None, [base, new]) if args.baseline.is_none() => (runs(base)?, runs(new)?),
+        (Some(_), _) => {
+            return Err(BadInput("`--pairs` needs one scenario file".to_owned()).into());
+        }
+        (None, _) => {
+            let help = "`bedload compare` needs two sides, BASE and NEW; NEW alone with `--baseline`; or `--pairs N` and a \
+                        scenario";
+            return Err(BadInput(help.to_owned()).into());
+        }
+    };
     let comparison = Comparison::of(&base, &new, &gate).map_err(|error| {
         let fields = match &error {
             NotComparable::Different(fields) => fields.as_slice(),

@@ -151,8 +151,11 @@ fn a_mean_is_tested_against_a_bound() {
     let test = mean_test(&[0.1, 0.2, 0.3], 0.05, 0.95, false).expect("three values");
     assert!((test.p - 0.0608).abs() < 0.0002, "{test:?}");
     assert!(test.interval.contains(0.05));
-    // z = 1.96 + 0.3, sd 0.1, 0.15 away: (2.26 · 0.1 / 0.15)² = 2.3.
-    assert_eq!(test.needed, Some(3));
+    // z = 1.96 + 0.3, sd 0.1, 0.03 away: (2.26 · 0.1 / 0.03)² = 56.7.
+    let near = mean_test(&[0.1, 0.2, 0.3], 0.17, 0.95, false).expect("three values");
+    assert_eq!(near.needed, Some(57));
+    // Three do not do, whatever a rule of thumb says.
+    assert_eq!(test.needed, Some(4));
     let exact = mean_test(&[0.2], 0.05, 0.95, true).expect("it is exact");
     assert_eq!(
         (exact.p, exact.interval.low, exact.needed),

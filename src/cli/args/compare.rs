@@ -1,5 +1,6 @@
 //! What can be typed after `compare`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bedload::compare::{Field, Gauge};
@@ -12,16 +13,49 @@ Examples:
   bedload compare baseline/burst reports/burst
   bedload compare 'base/burst/*' 'new/burst/*' --margin 2%
   bedload compare base new --allow digest --format markdown >> summary.md
-  bedload compare 'base/*' 'new/*' --metric latency.p99 --metric throttle_share --strict";
+  bedload compare 'base/*' 'new/*' --metric latency.p99 --metric throttle_share --strict
+  bedload compare --save-baseline main 'reports/burst/*'
+  bedload compare --baseline main 'new/burst/*'
+  bedload compare --pairs 10 my.toml --base ../before/bedload
+  bedload compare --pairs 8 my.toml --sim --base-set limiter.burst=5s --new-set limiter.burst=20s";
 
 /// `bedload compare`.
 #[derive(Debug, clap::Args)]
 pub struct Compare {
-    /// The runs to compare with: a folder of results, a run.json, a scenario's folder for its newest run, or
-    /// a pattern of several in quotes
-    pub base: String,
-    /// The runs that may be worse, in the same way
-    pub new: String,
+    /// The runs to compare with, and those that may be worse: each a folder of results, a run.json, a
+    /// scenario's folder for its newest run, or a pattern of several in quotes. With --pairs a scenario
+    #[arg(required = true, num_args = 1..=2, value_name = "BASE NEW|NEW|SCENARIO")]
+    pub of: Vec<String>,
+    /// Compare with a baseline that was saved: one side is enough then
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["pairs", "save_baseline"])]
+    pub baseline: Option<String>,
+    /// Save runs as a baseline, and compare nothing
+    #[arg(long, value_name = "NAME", conflicts_with = "pairs")]
+    pub save_baseline: Option<String>,
+    /// Where baselines are kept
+    #[arg(long, value_name = "DIR", default_value = "reports/baselines")]
+    pub baselines: PathBuf,
+    /// Make so many pairs of runs of a scenario, base and new in turns (A B B A)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub pairs: Option<u32>,
+    /// With --pairs: the program that makes the base's runs; this one unless given
+    #[arg(long, value_name = "PROGRAM", requires = "pairs")]
+    pub base: Option<PathBuf>,
+    /// With --pairs: the program that makes the new runs; this one unless given
+    #[arg(long, value_name = "PROGRAM", requires = "pairs")]
+    pub new: Option<PathBuf>,
+    /// With --pairs: what to set for the base's runs, such as limiter.burst=5s; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "pairs")]
+    pub base_set: Vec<String>,
+    /// With --pairs: what to set for the new runs; may be repeated
+    #[arg(long, value_name = "KEY=VALUE", requires = "pairs")]
+    pub new_set: Vec<String>,
+    /// With --pairs: in virtual time, whatever the scenario says
+    #[arg(long, requires = "pairs")]
+    pub sim: bool,
+    /// With --pairs: where the runs go, in the folders base and new
+    #[arg(long, value_name = "DIR", default_value = "reports/compare")]
+    pub out: PathBuf,
     /// The largest change for the worse that passes, as a part of the base
     #[arg(long, value_name = "SHARE", default_value = "5%", value_parser = fraction)]
     pub margin: f64,

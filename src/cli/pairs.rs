@@ -1,0 +1,145 @@
+//! Runs in turns, so that a machine's drift meets both sides alike.
+//!
+//! The order is A B B A A B B A …: what grows steadily with time then adds the same to both.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::Context;
+use bedload::results::{Run, RunFile};
+use bedload::scenario::TargetSettings;
+
+use super::args::compare::Compare;
+use super::args::{ScenarioArgs, TargetName};
+use super::exit::BadInput;
+use super::{output, overrides};
+
+/// One side: which program makes its runs, with what set, and where they go.
+struct Side {
+    name: &'static str,
+    program: PathBuf,
+    set: Vec<String>,
+    out: PathBuf,
+}
+
+/// What is made.
+pub struct Making {
+    scenario: PathBuf,
+    name: String,
+    seed: u64,
+    command: &'static str,
+    sides: [Side; 2],
+}
+
+impl Making {
+    /// Checks that both sides can be run: a mistake shall not cost half an hour.
+    pub fn new(args: &Compare, scenario: &str) -> anyhow::Result<Self> {
+        let own = std::env::current_exe().context("cannot find this program")?;
+        let side = |name, program: &Option<PathBuf>, set: &[String]| Side {
+            name,
+            program: program.clone().unwrap_or_else(|| own.clone()),
+            set: set.to_vec(),
+            out: args.out.join(name),
+        };
+        let sides = [
+            side("base", &args.base, &args.base_set),
+            side("new", &args.new, &args.new_set),
+        ];
+        let mut found = None;
+        for side in &sides {
+            let with = ScenarioArgs {
+                scenario: PathBuf::from(scenario),
+                seed: None,
+                duration: None,
+                set: side.set.clone(),
+            };
+            let Some(checked) = overrides::load(&with, args.sim.then_some(TargetName::Sim))? else {
+                let help = format!("the {} side has no scenario that can be run", side.name);
+                return Err(BadInput(help).into());
+            };
+            found = Some(checked);
+        }
+        let checked = found.context("there are two sides")?;
+        let command = match checked.target {
+            TargetSettings::Sim => "sim",
+            TargetSettings::Stub => "run",
+            TargetSettings::Bedrock { .. } => {
+                let help = "`--pairs` runs on the stub or with `--sim`: runs on Bedrock cost money, and are made \
+                            one by one";
+                return Err(BadInput(help.to_owned()).into());
+            }
+        };
+        Ok(Self {
+            scenario: PathBuf::from(scenario),
+            name: checked.name,
+            seed: checked.seed.0,
+            command,
+            sides,
+        })
+    }
+
+    /// Makes them; none if somebody interrupted.
+    pub fn make(&self, pairs: u32) -> anyhow::Result<Option<(Vec<RunFile>, Vec<RunFile>)>> {
+        let mut made = [Vec::new(), Vec::new()];
+        for pair in 0..pairs {
+            // A pair has one seed, and so the same requests on both sides.
+            let seed = self.seed + u64::from(pair);
+            let order = if pair % 2 == 0 { [0, 1] } else { [1, 0] };
+            for side in order {
+                output::hint(&format!(
+                    "pair {} of {pairs}: {}",
+                    pair + 1,
+                    self.sides[side].name
+                ));
+                match self.run(&self.sides[side], seed)? {
+                    Some(run) => made[side].push(run),
+                    None => return Ok(None),
+                }
+            }
+        }
+        let [base, new] = made;
+        Ok(Some((base, new)))
+    }
+
+    fn run(&self, side: &Side, seed: u64) -> anyhow::Result<Option<RunFile>> {
+        let program = side.program.display();
+        let before = newest(&side.out.join(&self.name));
+        let mut command = Command::new(&side.program);
+        command
+            .arg(self.command)
+            .arg(&self.scenario)
+            .args(["--quiet", "--seed", &seed.to_string()])
+            .arg("--out")
+            .arg(&side.out)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        for set in &side.set {
+            command.args(["--set", set]);
+        }
+        let status = command
+            .status()
+            .with_context(|| format!("cannot start `{program}`"))?;
+        // A run that misses its pass marks is a run all the same.
+        match status.code() {
+            Some(0 | 1) => {}
+            Some(130) | None => return Ok(None),
+            Some(code) => {
+                let said = if code == 2 {
+                    "could not use the scenario"
+                } else {
+                    "could not run it"
+                };
+                anyhow::bail!("`{program}` {said} (exit code {code})");
+            }
+        }
+        let dir = newest(&side.out.join(&self.name)).filter(|dir| before.as_ref() != Some(dir));
+        let dir =
+            dir.with_context(|| format!("`{program}` left no run in {}", side.out.display()))?;
+        Ok(Some(Run::open(&dir)?.file))
+    }
+}
+
+/// The newest run of a folder of results.
+fn newest(folder: &Path) -> Option<PathBuf> {
+    Run::open(folder).ok()?.dir
+}
