@@ -126,7 +126,7 @@ pub struct Compared {
     /// How likely such a change is if it were no more than the margin, adjusted by Holm; none where it is not
     /// gated or not known.
     pub p: Option<f64>,
-    /// The verdict; none where the metric is not gated.
+    /// The verdict; none where the metric is not gated, or was not measured in every run of the base.
     pub verdict: Option<Verdict>,
     /// Why it is inconclusive, or what stands out.
     pub note: Option<String>,
@@ -224,7 +224,9 @@ fn compared(gauge: Gauge, pairs: &Pairs<'_>, gate: &Gate, exact: bool) -> Option
     {
         return None;
     }
-    let gated = gate.gauges.contains(&gauge);
+    // What the base could not measure, nothing can be worse than.
+    let measured = values.iter().all(|(base, _)| base.is_some());
+    let gated = measured && gate.gauges.contains(&gauge);
     let known: Option<Vec<(f64, f64)>> = values
         .iter()
         .map(|(base, new)| Some(((*base)?, (*new)?)))

@@ -157,7 +157,7 @@ fn metrics(page: &mut Page, comparison: &Comparison) {
             metric
                 .change
                 .map_or_else(dash, |_| moved(metric, metric.margin)),
-            metric.verdict.map_or("not gated", verdict).to_owned(),
+            metric.verdict.map_or(ungated(metric), verdict).to_owned(),
         ]);
     }
     page.table(table);
@@ -165,6 +165,15 @@ fn metrics(page: &mut Page, comparison: &Comparison) {
         "Worse is more, but for goodput and output tokens. A metric regressed if its interval is beyond its \
          margin, with Holm's adjustment over all that are gated; it passed if its interval is within it.",
     );
+}
+
+/// Why a metric has no verdict.
+const fn ungated(metric: &Compared) -> &'static str {
+    if metric.base.is_none() {
+        "too few"
+    } else {
+        "not gated"
+    }
 }
 
 fn shifts(page: &mut Page, comparison: &Comparison) {
