@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+mod calibration;
 mod check;
 mod compare;
 mod drawing;
@@ -20,6 +21,7 @@ mod run;
 mod signals;
 mod spend;
 mod stub;
+mod tune;
 mod vary;
 mod watcher;
 
@@ -52,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check::check(&check),
         Command::Plan(plan) => plan::plan(&plan),
         Command::Compare(compare) => compare::compare(&compare),
+        Command::Tune(tune) => tune::tune(&tune),
         Command::Models(models) => models::models(&models),
         Command::Quotas(quotas) => quotas::quotas(&quotas),
         Command::Import(import) => import::import(&import),

@@ -14,7 +14,8 @@
 //! Deliberately not: words and tables (`report`), or the making of runs.
 
 mod comparable;
-mod gauge;
+mod judge;
+mod noise;
 mod pairs;
 mod shift;
 
@@ -22,12 +23,14 @@ use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 
 pub use self::comparable::{Difference, Field};
-pub use self::gauge::Gauge;
+pub use self::judge::value;
+use self::judge::{Changes, Judge};
+pub use self::noise::{CALIBRATION_PAIRS_MIN, Machine, NOISE_VERSION, Noise, Scatter, TooNoisy};
 use self::pairs::Pairs;
 pub use self::shift::Shift;
-use crate::expect::Kind;
+use crate::gate::{GateSettings, Gauge};
 use crate::results::{RunFile, Target};
-use crate::statistics::{holm, mean_test};
+use crate::statistics::holm;
 
 /// The version of a comparison's JSON.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -36,30 +39,14 @@ pub const SCHEMA_VERSION: u32 = 1;
 const CONFIDENCE: f64 = 0.95;
 
 /// What is compared, and how much worse may pass.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gate {
-    /// What a verdict is given for; others are shown.
-    pub gauges: Vec<Gauge>,
-    /// The largest change for the worse, as a part of the base.
-    pub margin: f64,
-    /// … and in seconds: smaller changes of a time pass whatever part they are.
-    pub margin_s: f64,
-    /// … and of a share, as a part of one.
-    pub margin_share: f64,
+    /// Metrics and margins.
+    pub settings: GateSettings,
     /// What may differ between the sides.
     pub allowed: Vec<Field>,
-}
-
-impl Default for Gate {
-    fn default() -> Self {
-        Self {
-            gauges: Gauge::all().filter(|gauge| gauge.is_gated()).collect(),
-            margin: 0.05,
-            margin_s: 0.005,
-            margin_share: 0.005,
-            allowed: Vec::new(),
-        }
-    }
+    /// How much runs differ by themselves, if that was measured. In virtual time it counts for nothing.
+    pub noise: Option<Noise>,
 }
 
 /// What a comparison came to, for a metric or for all.
@@ -150,10 +137,13 @@ pub enum NotComparable {
     /// There is nothing to pair.
     #[error("{0}")]
     Pairing(String),
+    /// Margins that the noise of this machine drowns.
+    #[error("margins are below what this machine's runs differ by themselves: {}", list(.0))]
+    BelowNoise(Vec<TooNoisy>),
 }
 
-fn list(differences: &[Difference]) -> String {
-    let each: Vec<String> = differences.iter().map(ToString::to_string).collect();
+fn list(items: &[impl ToString]) -> String {
+    let each: Vec<String> = items.iter().map(ToString::to_string).collect();
     each.join("; ")
 }
 
@@ -171,8 +161,26 @@ impl Comparison {
         }
         let first = pairs.first();
         let exact = first.target == Target::Sim;
+        let gauges = gate.settings.gauges();
+        let noise = gate.noise.as_ref().filter(|_| !exact);
+        if let Some(noise) = noise.filter(|_| pairs.len() > 1) {
+            let drowned = gauges.iter().filter_map(|&gauge| {
+                let changes = Changes::of(gauge, &pairs)?;
+                noise.drowns(gauge, &changes, changes.margin(gauge, &gate.settings))
+            });
+            let drowned: Vec<TooNoisy> = drowned.collect();
+            if !drowned.is_empty() {
+                return Err(NotComparable::BelowNoise(drowned));
+            }
+        }
+        let judge = Judge {
+            settings: &gate.settings,
+            gauges,
+            noise,
+            exact,
+        };
         let mut metrics: Vec<Compared> = Gauge::all()
-            .filter_map(|gauge| compared(gauge, &pairs, gate, exact))
+            .filter_map(|gauge| judge.compared(gauge, &pairs))
             .collect();
         adjust(&mut metrics);
         let verdicts = metrics.iter().filter_map(|metric| metric.verdict);
@@ -189,18 +197,23 @@ impl Comparison {
             verdict,
             metrics,
             shifts: shift::shifts(&pairs),
-            warnings: warnings(&pairs, exact),
+            warnings: warnings(&pairs, exact, noise),
         })
     }
 }
 
-fn warnings(pairs: &Pairs<'_>, exact: bool) -> Vec<String> {
+fn warnings(pairs: &Pairs<'_>, exact: bool, noise: Option<&Noise>) -> Vec<String> {
     let mut warnings = Vec::new();
-    if !exact && pairs.len() < 2 {
-        warnings.push(
-            "one run a side says nothing of how much runs differ by themselves: no verdict is possible"
+    match noise {
+        None if !exact && pairs.len() < 2 => warnings.push(
+            "one run a side says nothing of how much runs differ by themselves: no verdict is possible without a \
+             calibration"
                 .to_owned(),
-        );
+        ),
+        Some(noise) if noise.digest != pairs.first().scenario.digest => warnings.push(
+            "the calibration is of the scenario with other settings".to_owned(),
+        ),
+        _ => {}
     }
     let mut partial = pairs.each().filter(|(base, new)| {
         let whole = |run: &RunFile| run.state == crate::results::RunState::Complete;
@@ -210,135 +223,6 @@ fn warnings(pairs: &Pairs<'_>, exact: bool) -> Vec<String> {
         warnings.push("not every run came to its planned end".to_owned());
     }
     warnings
-}
-
-/// One metric; none if neither side measured it.
-fn compared(gauge: Gauge, pairs: &Pairs<'_>, gate: &Gate, exact: bool) -> Option<Compared> {
-    let values: Vec<(Option<f64>, Option<f64>)> = pairs
-        .each()
-        .map(|(base, new)| (gauge.value(base), gauge.value(new)))
-        .collect();
-    if values
-        .iter()
-        .all(|(base, new)| base.is_none() && new.is_none())
-    {
-        return None;
-    }
-    // What the base could not measure, nothing can be worse than.
-    let measured = values.iter().all(|(base, _)| base.is_some());
-    let gated = measured && gate.gauges.contains(&gauge);
-    let known: Option<Vec<(f64, f64)>> = values
-        .iter()
-        .map(|(base, new)| Some(((*base)?, (*new)?)))
-        .collect();
-    let mean = |side: fn(&(f64, f64)) -> f64, known: &[(f64, f64)]| {
-        let mean = known.iter().map(side).sum::<f64>() / known.len() as f64;
-        mean.is_finite().then_some(mean)
-    };
-    let mut row = Compared {
-        metric: gauge.to_string(),
-        unit: unit(gauge.kind()).to_owned(),
-        base: known.as_ref().and_then(|known| mean(|pair| pair.0, known)),
-        new: known.as_ref().and_then(|known| mean(|pair| pair.1, known)),
-        change: None,
-        relative: false,
-        low: None,
-        high: None,
-        margin: gate.margin,
-        p: None,
-        verdict: gated.then_some(Verdict::Inconclusive),
-        note: None,
-        pairs_needed: None,
-    };
-    let Some(known) = known else {
-        row.note =
-            Some("not measured in every run: too few samples, or nothing of the kind".to_owned());
-        return Some(row);
-    };
-    if known
-        .iter()
-        .any(|(base, new)| base.is_infinite() || new.is_infinite())
-    {
-        let worse = known
-            .iter()
-            .any(|(base, new)| base.is_finite() && new.is_infinite());
-        row.note = Some("it falls among requests that failed or were dropped".to_owned());
-        if gated {
-            let same = known.iter().all(|(base, new)| base == new);
-            row.verdict = Some(match (worse, same) {
-                (true, _) => Verdict::Regressed,
-                (false, true) => Verdict::Passed,
-                _ => Verdict::Inconclusive,
-            });
-        }
-        return Some(row);
-    }
-    judge(&mut row, gauge, &known, gate, exact);
-    Some(row)
-}
-
-const fn unit(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Time => "s",
-        Kind::Share => "share",
-        Kind::Number => "number",
-        Kind::Money => "usd",
-    }
-}
-
-/// Fills in the change, its interval and its verdict.
-fn judge(row: &mut Compared, gauge: Gauge, known: &[(f64, f64)], gate: &Gate, exact: bool) {
-    let base = row.base.unwrap_or(0.0);
-    let absolute = match gauge.kind() {
-        Kind::Time => gate.margin_s,
-        Kind::Share => gate.margin_share,
-        Kind::Number | Kind::Money => 0.0,
-    };
-    // Ratios where there are any; a share or a wait of nothing has none.
-    let ratios =
-        gauge.kind() != Kind::Share && known.iter().all(|pair| pair.0 > 0.0 && pair.1 > 0.0);
-    let allowed = (gate.margin * base.abs()).max(absolute);
-    let (changes, margin): (Vec<f64>, f64) = if ratios {
-        let changes = known.iter().map(|(base, new)| (new / base).ln());
-        (changes.collect(), (allowed / base).ln_1p())
-    } else {
-        (
-            known.iter().map(|(base, new)| new - base).collect(),
-            allowed,
-        )
-    };
-    let told = |change: f64| if ratios { change.exp_m1() } else { change };
-    // Above zero is worse.
-    let sign = if gauge.is_better_higher() { -1.0 } else { 1.0 };
-    let worse: Vec<f64> = changes.iter().map(|change| sign * change).collect();
-    let mean = worse.iter().sum::<f64>() / worse.len() as f64;
-    row.relative = ratios;
-    row.change = Some(told(sign * mean));
-    row.margin = told(margin);
-    let Some(mut test) = mean_test(&worse, margin, CONFIDENCE, exact) else {
-        row.note = Some("it needs two pairs of runs and more".to_owned());
-        return;
-    };
-    // In virtual time each pair's change is a fact; where all are beyond the margin there is no doubt.
-    if exact && worse.iter().all(|change| *change > margin) {
-        test.p = 0.0;
-    }
-    let ends = [sign * test.interval.low, sign * test.interval.high].map(told);
-    row.low = Some(ends[0].min(ends[1]));
-    row.high = Some(ends[0].max(ends[1]));
-    if row.verdict.is_some() {
-        row.p = Some(test.p);
-        // What is beyond the margin is decided when all metrics are known.
-        if test.interval.high <= margin {
-            row.verdict = Some(Verdict::Passed);
-        } else {
-            row.pairs_needed = test.needed;
-            if test.interval.low > margin {
-                let beyond = "beyond its margin, but with so few pairs not surely enough among so many metrics";
-                row.note = Some(beyond.to_owned());
-            }
-        }
-    }
 }
 
 /// Adjusts p-values over all gated metrics, and says what regressed.

@@ -7,14 +7,15 @@
 //! | layer | modules | what they are |
 //! |---|---|---|
 //! | 5 | [`clock`], [`exchange`], [`target`], [`client`], [`account`], [`drive::real`] | sockets, clocks, async (features `aws`, `stub`) |
-//! | 4 | [`sustained`], [`forecast`], [`plan`], [`compare`], [`report`] | judgement: pure functions of scenarios and runs |
+//! | 4 | [`sustained`], [`forecast`], [`plan`], [`tune`], [`compare`], [`report`] | judgement: pure functions of scenarios and runs |
 //! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`], [`import`] | bytes ↔ values; the event loop |
 //! | 2 | [`engine`], [`recorder`], [`service`] | state machines; `now` is an argument |
-//! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`price`], [`catalogue`], [`text`], [`statistics`] | rules: small, pure |
-//! | 0 | [`units`], [`time`], [`rng`] | words |
+//! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`gate`], [`goal`], [`price`], [`catalogue`], [`text`], [`statistics`] | rules: small, pure |
+//! | 0 | [`units`], [`time`], [`rng`], [`parallel`] | words, and work on several threads |
 //!
 //! With `default-features = false` layers 0 to 4 build without an async runtime or a network stack.
 
+pub mod parallel;
 pub mod rng;
 pub mod time;
 pub mod units;
@@ -23,6 +24,8 @@ pub mod arrivals;
 pub mod catalogue;
 pub mod distribution;
 pub mod expect;
+pub mod gate;
+pub mod goal;
 pub mod limiter;
 pub mod mix;
 pub mod outcome;
@@ -47,6 +50,7 @@ pub mod forecast;
 pub mod plan;
 pub mod report;
 pub mod sustained;
+pub mod tune;
 
 #[cfg(feature = "aws")]
 pub mod account;

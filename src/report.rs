@@ -9,6 +9,7 @@
 mod compare;
 mod import;
 mod models;
+mod noise;
 mod page;
 mod plan;
 mod quotas;
@@ -17,15 +18,18 @@ mod style;
 mod summary;
 mod table;
 mod times;
+mod tune;
 mod variants;
 mod words;
 
 pub use compare::{comparison, comparison_annotations, comparison_junit};
 pub use import::import;
 pub use models::{model, model_ages, models};
+pub use noise::noise;
 pub use plan::{Form, plan, quota_request};
 pub use style::Style;
 pub use summary::summary;
+pub use tune::{confirmation, tuning, tuning_csv};
 pub use variants::{Variant, variants};
 
 #[cfg(test)]

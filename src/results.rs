@@ -28,6 +28,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use error::ResultsError;
+pub use file::replace as replace_file;
 pub use histograms::{HISTOGRAMS_FILE, LoggedHistogram, read_histograms};
 pub use intervals::INTERVALS_FILE;
 pub use recover::PartialNote;

@@ -32,6 +32,8 @@ use crate::arrivals::ArrivalProcess;
 use crate::catalogue::{Family, Model};
 use crate::distribution::Distribution;
 use crate::expect::Expectation;
+use crate::gate::GateSettings;
+use crate::goal::TuneSettings;
 use crate::limiter::LimiterSettings;
 use crate::outcome::ModelIndex;
 use crate::quota::{Counting, Quota};
@@ -74,6 +76,10 @@ pub struct Scenario {
     pub service: ServiceSettings,
     /// Pass marks.
     pub expect: Vec<Expectation>,
+    /// By what its runs are compared.
+    pub gate: Option<GateSettings>,
+    /// What a tuner looks for, and what it may turn.
+    pub tune: Option<TuneSettings>,
     /// The text that it was read from.
     pub text: String,
 }

@@ -51,6 +51,14 @@ pub(crate) fn normal_quantile(confidence: f64) -> f64 {
     normal.inverse_cdf(0.5 + confidence / 2.0)
 }
 
+/// Student's two-sided quantile with so many degrees of freedom: 2.262 at a confidence of 0.95 with 9; none
+/// without any.
+#[must_use]
+pub fn students_quantile(confidence: f64, freedom: u64) -> Option<f64> {
+    let student = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
+    Some(student.inverse_cdf(0.5 + confidence / 2.0))
+}
+
 /// The mean of `values` with Student's interval; none of fewer than two values.
 ///
 /// # Panics
@@ -69,8 +77,7 @@ pub fn mean_interval(values: &[f64], confidence: f64) -> Option<(f64, Interval)>
     let mean = values.iter().sum::<f64>() / count as f64;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     let freedom = (count - 1) as f64;
-    let student = StudentsT::new(0.0, 1.0, freedom).ok()?;
-    let t = student.inverse_cdf(0.5 + confidence / 2.0);
+    let t = students_quantile(confidence, count as u64 - 1)?;
     let half = t * (squares / freedom / count as f64).sqrt();
     let interval = Interval {
         low: mean - half,

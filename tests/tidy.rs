@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// The layers, from the ground up. A module may use modules of lower layers, and of its own.
 const LAYERS: [&[&str]; 6] = [
-    &["units", "time", "rng"],
+    &["units", "time", "rng", "parallel"],
     &[
         "quota",
         "limiter",
@@ -17,6 +17,8 @@ const LAYERS: [&[&str]; 6] = [
         "retry",
         "outcome",
         "expect",
+        "gate",
+        "goal",
         "price",
         "catalogue",
         "text",
@@ -24,7 +26,7 @@ const LAYERS: [&[&str]; 6] = [
     ],
     &["engine", "recorder", "service"],
     &["scenario", "results", "wire", "drive", "import"],
-    &["sustained", "forecast", "plan", "compare", "report"],
+    &["sustained", "forecast", "plan", "tune", "compare", "report"],
     &["clock", "exchange", "target", "client", "account"],
 ];
 

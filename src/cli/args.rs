@@ -5,6 +5,7 @@ pub mod compare;
 pub mod import;
 pub mod plan;
 pub mod quotas;
+pub mod tune;
 
 use std::path::PathBuf;
 
@@ -48,6 +49,9 @@ pub enum Command {
     /// Compare runs: did it get worse? Answers with an exit code
     #[command(after_help = compare::EXAMPLES)]
     Compare(compare::Compare),
+    /// Find the limiter settings that do the most work with the fewest throttles
+    #[command(after_help = tune::EXAMPLES)]
+    Tune(Box<tune::Tune>),
     /// List the models that bedload knows, or say all about some of them
     #[command(after_help = MODELS_EXAMPLES)]
     Models(Models),
@@ -60,7 +64,7 @@ pub enum Command {
     /// Print the summary of a run from its folder of results
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
-    /// Print the JSON schema of scenario files, of run.json, of plans or of comparisons
+    /// Print the JSON schema of scenario files, of run.json, of plans, comparisons or tunings
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema(Schema),
     /// Print a completion script for a shell
@@ -115,7 +119,8 @@ Examples:
   bedload schema > schema/scenario.json
   bedload schema run > schema/run.json
   bedload schema plan > schema/plan.json
-  bedload schema compare > schema/compare.json";
+  bedload schema compare > schema/compare.json
+  bedload schema tune > schema/tune.json";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -255,6 +260,7 @@ impl Schema {
             SchemaName::Run => bedload::results::json_schema(),
             SchemaName::Plan => bedload::plan::json_schema(),
             SchemaName::Compare => bedload::compare::json_schema(),
+            SchemaName::Tune => bedload::tune::json_schema(),
         }
     }
 }
@@ -315,4 +321,6 @@ pub enum SchemaName {
     Plan,
     /// What `bedload compare --format json` prints
     Compare,
+    /// What `bedload tune --format json` prints
+    Tune,
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
-use bedload::results::RunFile;
+use bedload::results::{RunFile, replace_file};
 
 use super::exit::{BadInput, Exit};
 use super::output;
@@ -30,9 +30,7 @@ pub fn save(folder: &Path, name: &str, runs: &[RunFile]) -> anyhow::Result<Exit>
     let folder = folder.join(name);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
     for run in runs {
-        let path = folder.join(file_name(run));
-        fs::write(&path, run.to_json())
-            .with_context(|| format!("cannot write `{}`", path.display()))?;
+        replace_file(&folder.join(file_name(run)), run.to_json().as_bytes())?;
     }
     output::print(&format!(
         "{} runs saved in {}\n",

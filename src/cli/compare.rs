@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 
-use bedload::compare::{Comparison, Field, Gate, NotComparable, Verdict};
+use bedload::compare::{
+    CALIBRATION_PAIRS_MIN, Comparison, Field, Gate, Noise, NotComparable, Verdict,
+};
 use bedload::report::{self, Form, Style};
 use bedload::results::{Run, RunFile};
 
 use super::args::compare::{Compare, CompareFormat};
 use super::exit::{BadInput, Exit};
 use super::pairs::Making;
-use super::{baseline, output};
+use super::{baseline, calibration, output};
+
+/// Pairs of a calibration, unless said otherwise.
+const CALIBRATION_PAIRS: u32 = 10;
 
 /// `bedload compare`.
 pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
-    let mut gate = gate(args);
     if let Some(name) = &args.save_baseline {
         let [saved] = args.of.as_slice() else {
             let help = "`--save-baseline` needs one side: a run, or a pattern of several in quotes";
@@ -21,44 +25,14 @@ pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
         };
         return baseline::save(&args.baselines, name, &runs(saved)?);
     }
-    let (base, new) = match (args.pairs, args.of.as_slice()) {
-        (None, [new]) if args.baseline.is_some() => {
-            let new = runs(new)?;
-            let name = args.baseline.as_deref().unwrap_or_default();
-            (baseline::load(&args.baselines, name, &new)?, new)
-        }
-        (Some(pairs), [scenario]) => {
-            // That two settings are compared is what was asked for.
-            gate.allowed.push(Field::Digest);
-            match Making::new(args, scenario)?.make(pairs)? {
-                Some(sides) => sides,
-                None => return Ok(Exit::Interrupted),
-            }
-        }
-        (None, [base, new]) if args.baseline.is_none() => (runs(base)?, runs(new)?),
-        (Some(_), _) => {
-            return Err(BadInput("`--pairs` needs one scenario file".to_owned()).into());
-        }
-        (None, _) => {
-            let help = "`bedload compare` needs two sides, BASE and NEW; NEW alone with `--baseline`; or `--pairs N` and a \
-                        scenario";
-            return Err(BadInput(help.to_owned()).into());
-        }
+    if args.calibrate {
+        return calibrate(args);
+    }
+    let Some((base, new)) = sides(args)? else {
+        return Ok(Exit::Interrupted);
     };
-    let comparison = Comparison::of(&base, &new, &gate).map_err(|error| {
-        let fields = match &error {
-            NotComparable::Different(fields) => fields.as_slice(),
-            NotComparable::Pairing(_) => return BadInput(error.to_string()),
-        };
-        let allow = fields
-            .iter()
-            .map(|difference| format!("--allow {}", difference.field.name()));
-        let allow: Vec<String> = allow.collect();
-        BadInput(format!(
-            "{error}; `{}` compares them all the same",
-            allow.join(" ")
-        ))
-    })?;
+    let gate = gate(args, &new)?;
+    let comparison = Comparison::of(&base, &new, &gate).map_err(|error| refusal(&error))?;
     let text = match args.format {
         CompareFormat::Text => {
             report::comparison(&comparison, Form::Text(Style::new(output::color())))
@@ -72,7 +46,7 @@ pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
     Ok(match comparison.verdict {
         Verdict::Passed => Exit::Done,
         Verdict::Regressed => Exit::No,
-        Verdict::Inconclusive if args.strict => Exit::No,
+        Verdict::Inconclusive if gate.settings.strict => Exit::No,
         Verdict::Inconclusive => {
             output::hint("inconclusive: `--strict` takes this as a no");
             Exit::Done
@@ -80,20 +54,106 @@ pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
     })
 }
 
-fn gate(args: &Compare) -> Gate {
-    let default = Gate::default();
-    let allowed = |field: &Field| args.allow.iter().any(|name| name == field.name());
-    Gate {
-        gauges: if args.metric.is_empty() {
-            default.gauges
-        } else {
-            args.metric.clone()
-        },
-        margin: args.margin,
-        margin_s: args.margin_time.as_secs_f64(),
-        margin_share: args.margin_share,
-        allowed: Field::ALL.into_iter().filter(allowed).collect(),
+/// Compares two settings of one scenario by what it says itself.
+pub fn settings(base: &[RunFile], new: &[RunFile]) -> anyhow::Result<Comparison> {
+    let own = new.first().and_then(|run| run.settings.gate.clone());
+    let gate = Gate {
+        settings: own.unwrap_or_default(),
+        allowed: vec![Field::Digest],
+        noise: None,
+    };
+    Comparison::of(base, new, &gate).map_err(|error| refusal(&error).into())
+}
+
+/// Both sides' runs, found or made; none if somebody interrupted.
+fn sides(args: &Compare) -> anyhow::Result<Option<(Vec<RunFile>, Vec<RunFile>)>> {
+    match (args.pairs, args.of.as_slice()) {
+        (None, [new]) if args.baseline.is_some() => {
+            let new = runs(new)?;
+            let name = args.baseline.as_deref().unwrap_or_default();
+            Ok(Some((baseline::load(&args.baselines, name, &new)?, new)))
+        }
+        (Some(pairs), [scenario]) => Making::new(args, scenario)?.make(pairs),
+        (None, [base, new]) if args.baseline.is_none() => Ok(Some((runs(base)?, runs(new)?))),
+        (Some(_), _) => Err(BadInput("`--pairs` needs one scenario file".to_owned()).into()),
+        (None, _) => {
+            let help = "`bedload compare` needs two sides, BASE and NEW; NEW alone with `--baseline`; or `--pairs N` and a \
+                        scenario";
+            Err(BadInput(help.to_owned()).into())
+        }
     }
+}
+
+/// `--calibrate`: a scenario against itself.
+fn calibrate(args: &Compare) -> anyhow::Result<Exit> {
+    let [scenario] = args.of.as_slice() else {
+        return Err(BadInput("`--calibrate` needs one scenario file".to_owned()).into());
+    };
+    let pairs = args.pairs.unwrap_or(CALIBRATION_PAIRS);
+    if (pairs as usize) < CALIBRATION_PAIRS_MIN {
+        let help = format!(
+            "`--pairs {pairs}` says too little of how much pairs scatter: make {CALIBRATION_PAIRS_MIN} or more"
+        );
+        return Err(BadInput(help).into());
+    }
+    let making = Making::new(args, scenario)?;
+    if making.is_simulated() {
+        let help = "in virtual time the same runs are the same, and there is no noise to measure: calibrate a \
+                    scenario whose target is the stub";
+        return Err(BadInput(help.to_owned()).into());
+    }
+    let Some((base, new)) = making.make(pairs)? else {
+        return Ok(Exit::Interrupted);
+    };
+    let noise = Noise::of(&base, &new, calibration::machine()).map_err(|error| refusal(&error))?;
+    let text = match args.format {
+        CompareFormat::Json => serde_json::to_string_pretty(&noise)? + "\n",
+        CompareFormat::Markdown => report::noise(&noise, Form::Markdown),
+        _ => report::noise(&noise, Form::Text(Style::new(output::color()))),
+    };
+    output::print(&text)?;
+    calibration::save(&args.baselines, &noise)
+}
+
+/// Why two sides cannot be compared, and what to do about it.
+fn refusal(error: &NotComparable) -> BadInput {
+    match error {
+        NotComparable::Different(fields) => {
+            let allow: Vec<String> = fields
+                .iter()
+                .map(|difference| format!("--allow {}", difference.field.name()))
+                .collect();
+            BadInput(format!(
+                "{error}; `{}` compares them all the same",
+                allow.join(" ")
+            ))
+        }
+        NotComparable::Pairing(_) => BadInput(error.to_string()),
+        NotComparable::BelowNoise(_) => BadInput(format!(
+            "{error}; make more pairs or longer runs, raise `--margin` for these, or judge others with `--metric`"
+        )),
+    }
+}
+
+/// What is typed, before what the scenario says, before what applies to all.
+fn gate(args: &Compare, new: &[RunFile]) -> anyhow::Result<Gate> {
+    let mut allowed: Vec<Field> = Field::ALL
+        .into_iter()
+        .filter(|field| args.allow.iter().any(|name| name == field.name()))
+        .collect();
+    if args.pairs.is_some() {
+        // That two settings are compared is what was asked for.
+        allowed.push(Field::Digest);
+    }
+    let own = new.first().and_then(|run| run.settings.gate.clone());
+    Ok(Gate {
+        settings: own.unwrap_or_default().overridden_by(&args.settings()),
+        allowed,
+        noise: match new.first() {
+            Some(run) => calibration::load(&args.baselines, run)?,
+            None => None,
+        },
+    })
 }
 
 /// The runs that a path or a pattern means, in order of their names, which are times.

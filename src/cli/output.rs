@@ -4,6 +4,9 @@
 //! has gone away is no error.
 
 use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::Path;
+
+use anyhow::Context;
 
 use super::exit::Exit;
 
@@ -37,4 +40,18 @@ pub fn color() -> bool {
 /// Whether a person is watching stderr.
 pub fn is_watched() -> bool {
     std::io::stderr().is_terminal()
+}
+
+/// Puts `text` in the place of a file that somebody wrote: whole or not at all, with its permissions kept.
+pub fn rewrite(path: &Path, text: &str) -> anyhow::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    file.write_all(text.as_bytes())?;
+    let kept = std::fs::metadata(path)?.permissions();
+    file.as_file().set_permissions(kept)?;
+    file.persist(path)
+        .with_context(|| format!("cannot write `{}`", path.display()))?;
+    Ok(())
 }

@@ -4,7 +4,7 @@
 //! was run, and a mistake in a change is found like a mistake in the file.
 
 use bedload::scenario::{Scenario, read_text};
-use toml_edit::{DocumentMut, Item, Table, Value};
+use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use super::args::{ScenarioArgs, TargetName};
 use super::drawing;
@@ -38,7 +38,7 @@ pub fn load_variant(
 }
 
 /// The text with the changes made; unchanged where it is no TOML, so that reading it says why.
-fn changed(
+pub fn changed(
     text: &str,
     args: &ScenarioArgs,
     target: Option<TargetName>,
@@ -55,15 +55,19 @@ fn changed(
                 format!("`--set {change}` needs the form KEY=VALUE, such as limiter.burst=5s");
             return Err(BadInput(help));
         };
-        set(&mut document, key.trim(), parse_value(value.trim()))?;
+        set(&mut document, key.trim(), Some(parse_value(value.trim())))?;
     }
     if let Some(seed) = args.seed {
         let seed = i64::try_from(seed)
             .map_err(|_| BadInput(format!("`--seed {seed}` is above {}", i64::MAX)))?;
-        set(&mut document, "seed", seed.into())?;
+        set(&mut document, "seed", Some(seed.into()))?;
     }
     if let Some(duration) = &args.duration {
-        set(&mut document, "run.duration", duration.as_str().into())?;
+        set(
+            &mut document,
+            "run.duration",
+            Some(duration.as_str().into()),
+        )?;
     }
     if let Some(target) = target {
         retarget(&mut document, target);
@@ -72,26 +76,76 @@ fn changed(
 }
 
 /// A value as TOML if it is TOML, else as text: `5`, `true` and `"5s"` are, `5s` is not.
-fn parse_value(text: &str) -> Value {
+pub fn parse_value(text: &str) -> Value {
     text.parse().unwrap_or_else(|_| text.into())
 }
 
-fn set(document: &mut DocumentMut, key: &str, value: Value) -> Result<(), BadInput> {
+/// Sets a key, or takes it out where there is no value. In `prompt.NAME.key`, as in every list of tables, a
+/// table is found by its `name`.
+pub fn set(document: &mut DocumentMut, key: &str, value: Option<Value>) -> Result<(), BadInput> {
     let mut parts: Vec<&str> = key.split('.').collect();
     let Some(last) = parts.pop().filter(|last| !last.is_empty()) else {
         return Err(BadInput(format!("`--set {key}` names no key")));
     };
-    let mut table: &mut dyn toml_edit::TableLike = document.as_table_mut();
-    for part in parts {
+    let mut table: &mut dyn TableLike = document.as_table_mut();
+    let mut parts = parts.into_iter();
+    while let Some(part) = parts.next() {
+        if value.is_none() && !table.contains_key(part) {
+            return Ok(());
+        }
         let entry = table
             .entry(part)
             .or_insert_with(|| Item::Table(Table::new()));
-        table = entry
-            .as_table_like_mut()
-            .ok_or_else(|| BadInput(format!("`--set {key}`: `{part}` is not a table")))?;
+        let is_list = entry.is_array_of_tables() || entry.is_array();
+        table = if is_list {
+            let name = parts.next().ok_or_else(|| {
+                BadInput(format!(
+                    "`--set {key}` names no key: `{part}` is a list, and `{part}.NAME.KEY` a key of one of its tables"
+                ))
+            })?;
+            named(entry, name).ok_or_else(|| {
+                BadInput(format!("`--set {key}`: no `{part}` has the name `{name}`"))
+            })?
+        } else {
+            entry
+                .as_table_like_mut()
+                .ok_or_else(|| BadInput(format!("`--set {key}`: `{part}` is not a table")))?
+        };
     }
-    table.insert(last, Item::Value(value));
+    match value {
+        Some(value) => match table.get_mut(last) {
+            // What stands about a value, such as a remark behind it, stays.
+            Some(Item::Value(old)) => {
+                let decor = old.decor().clone();
+                *old = value;
+                *old.decor_mut() = decor;
+            }
+            _ => {
+                table.insert(last, Item::Value(value));
+            }
+        },
+        None => {
+            table.remove(last);
+        }
+    }
     Ok(())
+}
+
+/// The table of a list that has this name.
+fn named<'a>(list: &'a mut Item, name: &str) -> Option<&'a mut dyn TableLike> {
+    let is_it = |table: &dyn TableLike| table.get("name").and_then(Item::as_str) == Some(name);
+    match list {
+        Item::ArrayOfTables(tables) => tables
+            .iter_mut()
+            .find(|table| is_it(*table))
+            .map(|table| table as &mut dyn TableLike),
+        Item::Value(Value::Array(values)) => values
+            .iter_mut()
+            .filter_map(Value::as_inline_table_mut)
+            .find(|table| is_it(*table))
+            .map(|table| table as &mut dyn TableLike),
+        _ => None,
+    }
 }
 
 /// Puts `target` in the place of the scenario's; its settings are kept if it is the same.

@@ -27,33 +27,75 @@ pub struct Making {
     scenario: PathBuf,
     name: String,
     seed: u64,
-    command: &'static str,
+    command: &'static [&'static str],
     sides: [Side; 2],
 }
 
+/// Two settings of one scenario, on the stub.
+pub struct Wanted<'a> {
+    pub scenario: &'a Path,
+    pub out: &'a Path,
+    pub seed: Option<u64>,
+    /// What to set for the base, and for the new side.
+    pub sets: [Vec<String>; 2],
+}
+
 impl Making {
+    /// Two settings of this program on the stub.
+    pub fn of_settings(wanted: &Wanted<'_>) -> anyhow::Result<Self> {
+        let own = std::env::current_exe().context("cannot find this program")?;
+        let [base, new] = wanted.sets.clone();
+        let side = |name, set| Side {
+            name,
+            program: own.clone(),
+            set,
+            out: wanted.out.join(name),
+        };
+        let sides = [side("base", base), side("new", new)];
+        Self::of(wanted.scenario, wanted.seed, sides, Some(TargetName::Stub))
+    }
+
     /// Checks that both sides can be run: a mistake shall not cost half an hour.
     pub fn new(args: &Compare, scenario: &str) -> anyhow::Result<Self> {
         let own = std::env::current_exe().context("cannot find this program")?;
-        let side = |name, program: &Option<PathBuf>, set: &[String]| Side {
-            name,
-            program: program.clone().unwrap_or_else(|| own.clone()),
-            set: set.to_vec(),
-            out: args.out.join(name),
+        let side = |name, program: &Option<PathBuf>, set: &[String]| -> anyhow::Result<Side> {
+            Ok(Side {
+                name,
+                program: match program {
+                    Some(path) => program_of(path)?,
+                    None => own.clone(),
+                },
+                set: set.to_vec(),
+                out: args.out.join(name),
+            })
         };
         let sides = [
-            side("base", &args.base, &args.base_set),
-            side("new", &args.new, &args.new_set),
+            side("base", &args.base, &args.base_set)?,
+            side("new", &args.new, &args.new_set)?,
         ];
+        Self::of(
+            Path::new(scenario),
+            None,
+            sides,
+            args.sim.then_some(TargetName::Sim),
+        )
+    }
+
+    fn of(
+        scenario: &Path,
+        seed: Option<u64>,
+        sides: [Side; 2],
+        target: Option<TargetName>,
+    ) -> anyhow::Result<Self> {
         let mut found = None;
         for side in &sides {
             let with = ScenarioArgs {
-                scenario: PathBuf::from(scenario),
-                seed: None,
+                scenario: scenario.to_owned(),
+                seed,
                 duration: None,
                 set: side.set.clone(),
             };
-            let Some(checked) = overrides::load(&with, args.sim.then_some(TargetName::Sim))? else {
+            let Some(checked) = overrides::load(&with, target)? else {
                 let help = format!("the {} side has no scenario that can be run", side.name);
                 return Err(BadInput(help).into());
             };
@@ -61,8 +103,8 @@ impl Making {
         }
         let checked = found.context("there are two sides")?;
         let command = match checked.target {
-            TargetSettings::Sim => "sim",
-            TargetSettings::Stub => "run",
+            TargetSettings::Sim => ["sim"].as_slice(),
+            TargetSettings::Stub => &["run", "--target", "stub"],
             TargetSettings::Bedrock { .. } => {
                 let help = "`--pairs` runs on the stub or with `--sim`: runs on Bedrock cost money, and are made \
                             one by one";
@@ -70,12 +112,17 @@ impl Making {
             }
         };
         Ok(Self {
-            scenario: PathBuf::from(scenario),
+            scenario: scenario.to_owned(),
             name: checked.name,
             seed: checked.seed.0,
             command,
             sides,
         })
+    }
+
+    /// Whether the runs are in virtual time.
+    pub fn is_simulated(&self) -> bool {
+        self.command == ["sim"]
     }
 
     /// Makes them; none if somebody interrupted.
@@ -106,7 +153,7 @@ impl Making {
         let before = newest(&side.out.join(&self.name));
         let mut command = Command::new(&side.program);
         command
-            .arg(self.command)
+            .args(self.command)
             .arg(&self.scenario)
             .args(["--quiet", "--seed", &seed.to_string()])
             .arg("--out")
@@ -137,6 +184,27 @@ impl Making {
             dir.with_context(|| format!("`{program}` left no run in {}", side.out.display()))?;
         Ok(Some(Run::open(&dir)?.file))
     }
+}
+
+/// The program that is meant: itself, or that of a checkout in which it is built.
+fn program_of(path: &Path) -> anyhow::Result<PathBuf> {
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let name = format!("bedload{}", std::env::consts::EXE_SUFFIX);
+    let places = [
+        path.join("target/release").join(&name),
+        path.join("target/debug").join(&name),
+        path.join(&name),
+    ];
+    let found = places.into_iter().find(|place| place.is_file());
+    found.ok_or_else(|| {
+        let help = format!(
+            "there is no program in `{}`: build it there with `cargo build --release`, or name the program itself",
+            path.display()
+        );
+        BadInput(help).into()
+    })
 }
 
 /// The newest run of a folder of results.

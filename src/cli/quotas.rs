@@ -292,14 +292,5 @@ fn write(path: &Path, found: &[(Wanted, AccountQuota)]) -> anyhow::Result<()> {
         }
         model.insert("quota", Item::Table(table));
     }
-    let folder = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-    std::io::Write::write_all(&mut file, document.to_string().as_bytes())?;
-    let kept = std::fs::metadata(path)?.permissions();
-    file.as_file().set_permissions(kept)?;
-    file.persist(path)
-        .with_context(|| format!("cannot write `{}`", path.display()))?;
-    Ok(())
+    output::rewrite(path, &document.to_string())
 }

@@ -213,6 +213,7 @@ fn create(
                     model: prompt.model.0,
                 })
                 .collect(),
+            gate: scenario.gate.clone(),
         },
     };
     RunWriter::create(root, &scenario.name, &stamp, &scenario.text, header)

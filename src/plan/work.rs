@@ -3,8 +3,6 @@
 //! Promises: each is a function of its own setting and seed, so that threads change nothing.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::demand::{Demand, demand};
 use super::levers::Client;
@@ -17,6 +15,7 @@ use crate::engine::Engine;
 use crate::forecast::calls;
 use crate::limiter::LimiterSettings;
 use crate::outcome::{Event, ModelIndex};
+use crate::parallel;
 use crate::quota::{Dimension, Enforcement, Quota};
 use crate::recorder::Recorder;
 use crate::recorder::measured::Measured;
@@ -155,27 +154,16 @@ pub(super) fn find(
         lengths,
     };
     let jobs = inquiry.jobs(options.seeds.max(1));
-    let done = AtomicUsize::new(0);
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(BTreeMap::new());
-    std::thread::scope(|scope| {
-        for _ in 0..options.threads.clamp(1, jobs.len().max(1)) {
-            scope.spawn(|| {
-                while let Some((search, seed)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = inquiry.find(*search, *seed);
-                    let mut results = results.lock().expect("no thread panics with the results");
-                    results.insert((*search, *seed), found);
-                    drop(results);
-                    progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
-                }
-            });
-        }
-    });
+    let results = parallel::map(
+        &jobs,
+        options.threads,
+        |(search, seed)| inquiry.find(*search, *seed),
+        |done| progress(done, jobs.len()),
+    );
+    // By search, then by seed.
+    let found: BTreeMap<(Search, u64), _> = jobs.iter().copied().zip(results).collect();
     let mut values: BTreeMap<Search, Vec<Vec<Option<f64>>>> = BTreeMap::new();
-    let results = results
-        .into_inner()
-        .expect("no thread panics with the results");
-    for ((search, _), found) in results {
+    for ((search, _), found) in found {
         values.entry(search).or_default().push(found);
     }
     Found {

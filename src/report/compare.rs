@@ -88,6 +88,11 @@ fn basis(comparison: &Comparison) -> String {
         Target::Bedrock => "on Bedrock",
         _ => "on the stub",
     };
+    if comparison.pairs == 1 {
+        return format!(
+            "{pairs} of runs {place}; intervals, if any, are three times the calibration's noise to either side."
+        );
+    }
     format!("{pairs} of runs {place}; intervals are Student's over pairs, at 95 %.")
 }
 

@@ -18,6 +18,8 @@ pub(super) enum Block {
     Note(String),
     /// One thing each.
     List(Vec<String>),
+    /// Text to copy, as it is.
+    Code(String),
     /// A heading and rows, the first so many columns flush left.
     Table(Table),
 }
@@ -76,6 +78,7 @@ impl Page {
                         format!("- {}\n", lines.join("\n  "))
                     })
                     .collect(),
+                Block::Code(text) => text.clone(),
                 Block::Table(table) => table.render(style),
             });
         }
@@ -93,6 +96,7 @@ impl Page {
                 Block::Text(text) => format!("{text}\n"),
                 Block::Note(text) => format!("*{text}*\n"),
                 Block::List(items) => items.iter().map(|item| format!("- {item}\n")).collect(),
+                Block::Code(text) => format!("```toml\n{text}```\n"),
                 Block::Table(table) => table.to_markdown(),
             })
             .collect();

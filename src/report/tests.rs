@@ -180,6 +180,7 @@ fn run() -> Run {
                 request_rows: true,
                 models: vec![model],
                 classes: vec![class("explain"), class("summarise")],
+                gate: None,
             },
             measured: Some(measured),
             verdicts: vec![

@@ -19,7 +19,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, ResultsError> {
 }
 
 /// Puts `content` in the place of the file at `path`: written beside it, synced, then renamed.
-pub(super) fn replace(path: &Path, content: &[u8]) -> Result<(), ResultsError> {
+///
+/// # Errors
+///
+/// What the file system said; the old file, if there was one, is as it was.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), ResultsError> {
     // One program writes a directory of results, so the temporary name needs no randomness; what a
     // killed run left under it is overwritten.
     let temporary = path.with_extension("tmp");

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::ResultsError;
 use super::file;
+use crate::gate::GateSettings;
 use crate::limiter::{LimiterSettings, Oversize, Reaction, Reservation};
 use crate::price::Price;
 use crate::quota::{Enforcement, Quota};
@@ -125,6 +126,9 @@ pub struct Settings {
     pub models: Vec<ModelSettings>,
     /// The prompt classes, in the scenario's order.
     pub classes: Vec<ClassSettings>,
+    /// By what the scenario wants its runs compared, if it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateSettings>,
 }
 
 /// A model, as the run used it.

@@ -11,6 +11,7 @@ mod catalogue;
 mod distribution;
 mod faults;
 mod fit;
+mod gate;
 mod lengths;
 mod limiter;
 mod limits;
@@ -20,6 +21,7 @@ mod reserve;
 mod service;
 mod settings;
 mod surroundings;
+mod tune;
 
 use std::path::Path;
 
@@ -99,6 +101,8 @@ fn scenario(
         .map(|list| prompts::prompts(list, &around, problems));
     let prompts = prompts.into_iter().flatten().collect::<Option<Vec<_>>>();
     let expect = settings::expectations(raw.expect, problems);
+    let gate = raw.gate.map(|raw| gate::gate(raw.value, problems));
+    let tune = raw.tune.map(|raw| tune::tune(raw.value, problems));
     let models = models.into_iter().map(|model| model.model);
     Some(Scenario {
         name: name?.value,
@@ -112,6 +116,8 @@ fn scenario(
         retry,
         service: service.settings,
         expect,
+        gate,
+        tune,
         text: text.to_owned(),
     })
 }

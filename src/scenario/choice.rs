@@ -9,6 +9,7 @@ use super::suggest::{closest, listed};
 use super::value::{Scalar, Value};
 use crate::catalogue::Family;
 use crate::expect::Metric;
+use crate::gate::Gauge;
 use crate::limiter::Oversize;
 use crate::outcome::Failure;
 use crate::quota::Enforcement;
@@ -209,20 +210,42 @@ impl Value for Metric {
     const EXAMPLE: &'static str = "a metric such as `\"latency.p99\"` or `\"throttle_share\"`";
 
     fn read(scalar: Scalar<'_>) -> Result<Self, String> {
-        let Scalar::Text(text) = scalar else {
-            return Err(String::new());
-        };
-        let names: Vec<String> = Self::names().collect();
-        let names = || names.iter().map(String::as_str);
-        Self::parse(text).ok_or_else(|| match closest(text, names()) {
-            Some(name) => format!("did you mean `{name}`?"),
-            None => format!("it is none of {}", listed(names())),
-        })
+        named(scalar, Self::parse, &Self::names().collect::<Vec<_>>())
     }
 
     fn schema() -> Schema {
         json_schema!({ "enum": Self::names().collect::<Vec<String>>() })
     }
+}
+
+impl Value for Gauge {
+    const NOUN: &'static str = "a metric that runs are compared by";
+    const EXAMPLE: &'static str = Metric::EXAMPLE;
+
+    fn read(scalar: Scalar<'_>) -> Result<Self, String> {
+        let names: Vec<String> = Self::all().map(|gauge| gauge.to_string()).collect();
+        named(scalar, Self::parse, &names)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "enum": Self::all().map(|gauge| gauge.to_string()).collect::<Vec<String>>() })
+    }
+}
+
+/// What a name means, or which name was meant.
+fn named<T>(
+    scalar: Scalar<'_>,
+    parse: fn(&str) -> Option<T>,
+    names: &[String],
+) -> Result<T, String> {
+    let Scalar::Text(text) = scalar else {
+        return Err(String::new());
+    };
+    let names = || names.iter().map(String::as_str);
+    parse(text).ok_or_else(|| match closest(text, names()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("it is none of {}", listed(names())),
+    })
 }
 
 fn failures() -> Vec<(&'static str, Failure)> {

@@ -20,6 +20,7 @@ use super::raw_distribution::{Count, RawDistribution, Time};
 use super::value::{Bound, Field, List, Placed};
 use crate::catalogue::Family;
 use crate::expect::Metric;
+use crate::gate::Gauge;
 use crate::limiter::Oversize;
 use crate::outcome::Failure;
 use crate::quota::Enforcement;
@@ -62,6 +63,10 @@ pub(super) struct RawScenario {
     pub service: Option<Placed<RawService>>,
     /// Pass marks; a run that misses one exits 1.
     pub expect: Option<List<Placed<RawExpect>>>,
+    /// By what `bedload compare` judges its runs.
+    pub gate: Option<Placed<RawGate>>,
+    /// What `bedload tune` looks for, and what it may turn.
+    pub tune: Option<Placed<RawTune>>,
 }
 
 /// Where requests go.
@@ -500,4 +505,54 @@ pub(super) struct RawExpect {
     pub at_most: Option<Field<Bound>>,
     /// The smallest value that passes.
     pub at_least: Option<Field<Bound>>,
+}
+
+/// By what `bedload compare` judges runs of this scenario. What is typed there takes precedence.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawGate {
+    /// The metrics that get a verdict; all that can get worse unless given.
+    pub metrics: Option<List<Field<Gauge>>>,
+    /// The largest change for the worse that passes, as a part of the base; "5%" unless given.
+    pub margin: Option<Field<Share>>,
+    /// Smaller changes of a time pass, whatever part they are; "5ms" unless given.
+    pub margin_time: Option<Field<Duration>>,
+    /// Smaller changes of a share pass; "0.5%" (half a percentage point) unless given.
+    pub margin_share: Option<Field<Share>>,
+    /// Margins of single metrics by their names, such as `"latency.p99" = "10%"`; nothing else counts then.
+    pub margins: Option<Placed<BTreeMap<String, Field<Share>>>>,
+    /// Whether what the runs cannot tell is a no; false unless given.
+    pub strict: Option<Field<bool>>,
+}
+
+/// What `bedload tune` looks for, and what it may turn. What is typed there takes precedence.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTune {
+    /// The largest share of attempts that may be throttled; "0.1%" unless given.
+    pub throttle_share: Option<Field<Share>>,
+    /// The longest 99th percentile of the wait for quota; any unless given.
+    pub wait_p99: Option<Field<Duration>>,
+    /// The share of runs in which both have to hold; "95%" unless given.
+    pub runs_share: Option<Field<Share>>,
+    /// A weighted mix in the place of goodput alone.
+    pub weights: Option<Placed<RawWeights>>,
+    /// Keys of the scenario and their values: a list such as `"1s, 5s, 10s"`, or a range such as `"1s..60s"`
+    /// or `"0%..10%/5"`, whose last number is how many values are tried at first. The value `unset` takes the
+    /// key out.
+    pub knobs: Option<Placed<BTreeMap<String, Field<String>>>>,
+}
+
+/// What counts for how much.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawWeights {
+    /// For the share of offered requests that is answered; 1 unless given.
+    pub goodput: Option<Field<f64>>,
+    /// Against the share of attempts that is throttled; 0 unless given.
+    pub throttle_share: Option<Field<f64>>,
+    /// Against each second of the 99th percentile of the wait for quota; 0 unless given.
+    pub wait_p99: Option<Field<f64>>,
+    /// Against the share of settled tokens that came to nothing; 0 unless given.
+    pub wasted_share: Option<Field<f64>>,
 }

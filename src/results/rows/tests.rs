@@ -34,6 +34,7 @@ fn settings() -> Settings {
         request_rows: true,
         models: vec![model("sonnet"), model("comma, \"quote\"")],
         classes: vec![class("explain", 0), class("summarise", 1)],
+        gate: None,
     }
 }
 

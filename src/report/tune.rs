@@ -1,0 +1,331 @@
+//! What a tuner found, for a terminal, a page and a spreadsheet.
+//!
+//! Promises: the first lines say what to set and what that is worth; each figure says over how many runs; the
+//! interval is where one more run lies.
+
+use std::fmt::Write as _;
+
+use super::Form;
+use super::page::{Block, Page};
+use super::table::Table;
+use super::words::{count, counted, length, percent};
+use crate::compare::value;
+use crate::expect::{Metric, Statistic, Timing};
+use crate::gate::Gauge;
+use crate::results::RunFile;
+use crate::tune::{Figure, Summary, Tried, Tuning};
+use crate::units::significant;
+
+/// Settings of the table of all, at most.
+const LISTED: usize = 10;
+
+/// The answer, with `block` as the tables to paste.
+#[must_use]
+pub fn tuning(tuning: &Tuning, block: &str, form: Form) -> String {
+    let mut page = Page::default();
+    page.title(headline(tuning));
+    page.push(Block::List(answers(tuning)));
+    page.heading("Settings to paste");
+    page.push(Block::Code(block.to_owned()));
+    compared(&mut page, tuning);
+    front(&mut page, tuning);
+    sensitivity(&mut page, tuning);
+    robustness(&mut page, tuning);
+    page.heading("What this supposes");
+    page.push(Block::List(supposed(tuning)));
+    render(&page, form)
+}
+
+fn render(page: &Page, form: Form) -> String {
+    match form {
+        Form::Text(style) => page.to_text(style),
+        Form::Markdown => page.to_markdown(),
+    }
+}
+
+fn headline(tuning: &Tuning) -> String {
+    let set: Vec<String> = tuning
+        .knobs
+        .iter()
+        .zip(&tuning.chosen.values)
+        .map(|(knob, value)| format!("{knob} = {value}"))
+        .collect();
+    format!("{}: {}", tuning.scenario, set.join(", "))
+}
+
+fn answers(tuning: &Tuning) -> Vec<String> {
+    let promise = &tuning.chosen.promise;
+    let mut lines = vec![format!(
+        "Promised of one run: {} answers/s of {} offered, {} throttled, wait p99 {}.",
+        figure(&promise.goodput, significant),
+        significant(promise.offered.mean),
+        figure(&promise.throttle_share, percent),
+        figure(&promise.wait_p99_s, seconds),
+    )];
+    let kept = percent(promise.kept);
+    let bounds = bounds(tuning);
+    lines.push(if promise.holds {
+        format!("{kept} of {} kept {bounds}.", counted(promise.runs, "run"))
+    } else {
+        format!(
+            "NO setting keeps {bounds} in {} of runs; this one did in {kept}, and comes nearest.",
+            percent(tuning.goal.runs_share)
+        )
+    });
+    if let Some(gain) = tuning.chosen.gain {
+        let present = &tuning.present;
+        lines.push(format!(
+            "The present settings come to {} answers/s ({:+.1} % with the new ones), {} throttled, wait p99 {}.",
+            significant(present.goodput.mean),
+            gain * 100.0,
+            percent(present.throttle_share.mean),
+            seconds(present.wait_p99_s.mean),
+        ));
+    }
+    lines
+}
+
+fn bounds(tuning: &Tuning) -> String {
+    let mut text = format!(
+        "the bound of {} throttled",
+        percent(tuning.goal.throttle_share)
+    );
+    if let Some(wait) = tuning.goal.wait_p99_s {
+        let _ = write!(text, " and a wait p99 of {}", seconds(wait));
+    }
+    text
+}
+
+fn seconds(value: f64) -> String {
+    length((value * 1e9) as u64)
+}
+
+fn figure(figure: &Figure, show: impl Fn(f64) -> String) -> String {
+    match (figure.low, figure.high) {
+        (Some(low), Some(high)) if low < high => {
+            format!("{} ({} to {})", show(figure.mean), show(low), show(high))
+        }
+        _ => show(figure.mean),
+    }
+}
+
+const COLUMNS: [&str; 6] = [
+    "answers/s",
+    "throttled",
+    "wait p99",
+    "wasted",
+    "lost",
+    "bounds kept",
+];
+
+fn cells(summary: &Summary) -> Vec<String> {
+    vec![
+        significant(summary.goodput.mean),
+        percent(summary.throttle_share.mean),
+        seconds(summary.wait_p99_s.mean),
+        percent(summary.wasted_share.mean),
+        percent(summary.lost_share.mean),
+        percent(summary.kept),
+    ]
+}
+
+fn table(leading: &[&str]) -> Table {
+    let heading = leading
+        .iter()
+        .chain(&COLUMNS)
+        .map(|name| (*name).to_owned());
+    Table::with_heading(leading.len(), heading.collect())
+}
+
+fn row(table: &mut Table, leading: Vec<String>, summary: &Summary) {
+    table.push([leading, cells(summary)].concat());
+}
+
+fn compared(page: &mut Page, tuning: &Tuning) {
+    page.heading("Present and recommended");
+    let mut rows = table(&["Settings"]);
+    row(&mut rows, vec!["present".to_owned()], &tuning.present);
+    row(
+        &mut rows,
+        vec!["recommended".to_owned()],
+        &tuning.chosen.promise,
+    );
+    page.table(rows);
+    page.note(format!(
+        "Means of {} with seeds that had no part in the choice. Wasted: tokens settled without an answer. Lost: \
+         requests dropped or failed.",
+        counted(tuning.chosen.promise.runs, "run")
+    ));
+}
+
+fn short(key: &str) -> &str {
+    key.strip_prefix("limiter.").unwrap_or(key)
+}
+
+fn settings_table(page: &mut Page, tuning: &Tuning, settings: &[Tried]) {
+    let leading: Vec<&str> = tuning.knobs.iter().map(|knob| short(knob)).collect();
+    let mut rows = table(&leading);
+    for tried in settings {
+        row(&mut rows, tried.values.clone(), &tried.summary);
+    }
+    page.table(rows);
+}
+
+fn front(page: &mut Page, tuning: &Tuning) {
+    page.heading("Best of the search");
+    let best = &tuning.all[..tuning.all.len().min(LISTED)];
+    settings_table(page, tuning, best);
+    page.heading("Pareto front: no other setting is better in everything");
+    settings_table(page, tuning, &tuning.front);
+    let runs = tuning.front.first().map_or(0, |tried| tried.summary.runs);
+    page.note(format!(
+        "Of the settings that were tried with {}.",
+        counted(runs, "seed")
+    ));
+}
+
+fn sensitivity(page: &mut Page, tuning: &Tuning) {
+    if tuning.sensitivity.is_empty() {
+        return;
+    }
+    page.heading("Each knob at its other values");
+    let mut rows = table(&["Knob", "value", "goodput"]);
+    for turned in &tuning.sensitivity {
+        let leading = vec![
+            short(&turned.knob).to_owned(),
+            turned.value.clone(),
+            format!("{:+.2} %", turned.goodput_change * 100.0),
+        ];
+        row(&mut rows, leading, &turned.summary);
+    }
+    page.table(rows);
+}
+
+fn robustness(page: &mut Page, tuning: &Tuning) {
+    page.heading("Where things are not as supposed");
+    let mut rows = table(&["World", "settings"]);
+    for elsewhere in &tuning.robustness {
+        let leading = |which: &str| vec![elsewhere.world.clone(), which.to_owned()];
+        row(&mut rows, leading("recommended"), &elsewhere.chosen);
+        row(&mut rows, leading("present"), &elsewhere.present);
+    }
+    page.table(rows);
+}
+
+fn supposed(tuning: &Tuning) -> Vec<String> {
+    let mut lines = vec![
+        format!(
+            "The service counts as `{}` does; the table above says what becomes of the choice if it does not.",
+            tuning.enforcement
+        ),
+        format!(
+            "{} settings were tried in {} simulated runs.",
+            count(tuning.tried),
+            count(tuning.runs)
+        ),
+        "Answers that `max_tokens` cut off do not count as answers.".to_owned(),
+    ];
+    if tuning.refused > 0 {
+        lines.push(format!(
+            "{} cannot be run (`bedload check` says why of one): a prompt that never fits, for example.",
+            counted(tuning.refused, "setting")
+        ));
+    }
+    lines
+}
+
+/// What was promised of one run, and what runs on the stub came to.
+#[must_use]
+pub fn confirmation(tuning: &Tuning, runs: &[RunFile], form: Form) -> String {
+    let promise = &tuning.chosen.promise;
+    let wait = Metric::Time(Timing::LimiterWait, Statistic::P99);
+    type Show = fn(f64) -> String;
+    let rows: [(&str, Figure, Metric, Show); 3] = [
+        ("answers/s", promise.goodput, Metric::Goodput, significant),
+        (
+            "throttled",
+            promise.throttle_share,
+            Metric::ThrottleShare,
+            percent,
+        ),
+        ("wait p99", promise.wait_p99_s, wait, seconds),
+    ];
+    let mut page = Page::default();
+    page.heading("Promised and measured");
+    let mut table = Table::new(1, ["Metric", "promised of one run", "measured", "within"]);
+    for (name, promised, metric, show) in rows {
+        let measured: Vec<f64> = runs
+            .iter()
+            .filter_map(|run| value(Gauge::Of(metric), run))
+            .collect();
+        let (low, high) = (
+            promised.low.unwrap_or(promised.mean),
+            promised.high.unwrap_or(promised.mean),
+        );
+        let within = measured
+            .iter()
+            .filter(|value| (low..=high).contains(*value))
+            .count();
+        let least = measured.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = measured.iter().copied().fold(0.0, f64::max);
+        table.row([
+            name.to_owned(),
+            figure(&promised, show),
+            if measured.is_empty() {
+                "–".to_owned()
+            } else {
+                format!("{} to {}", show(least), show(most))
+            },
+            format!("{within} of {}", measured.len()),
+        ]);
+    }
+    page.table(table);
+    page.heading("Present and recommended, on the stub");
+    render(&page, form)
+}
+
+/// A row for each setting that was tried, best first.
+#[must_use]
+pub fn tuning_csv(tuning: &Tuning) -> String {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    let names = [
+        "runs",
+        "kept",
+        "goodput",
+        "offered",
+        "throttle_share",
+        "wait_p99_s",
+        "wasted_share",
+        "lost_share",
+    ];
+    let heading = tuning
+        .knobs
+        .iter()
+        .map(String::as_str)
+        .chain(names)
+        .collect::<Vec<_>>();
+    let written = out.write_record(heading);
+    debug_assert!(written.is_ok(), "memory takes everything");
+    for tried in &tuning.all {
+        let summary = &tried.summary;
+        let numbers = [
+            summary.kept,
+            summary.goodput.mean,
+            summary.offered.mean,
+            summary.throttle_share.mean,
+            summary.wait_p99_s.mean,
+            summary.wasted_share.mean,
+            summary.lost_share.mean,
+        ];
+        let cells = tried
+            .values
+            .iter()
+            .cloned()
+            .chain([summary.runs.to_string()])
+            .chain(numbers.map(|number| number.to_string()));
+        let written = out.write_record(cells);
+        debug_assert!(written.is_ok(), "memory takes everything");
+    }
+    let bytes = out.into_inner().unwrap_or_default();
+    String::from_utf8(bytes).unwrap_or_default()
+}
