@@ -335,3 +335,6 @@ fn total(usage: TokenUsage) -> Cost {
         output: usage.output,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ mod prompts;
 mod reserve;
 mod service;
 mod settings;
+mod strategy;
 mod surroundings;
 
 use std::path::Path;

@@ -9,7 +9,7 @@ use super::suggest::{closest, listed};
 use super::value::{Scalar, Value};
 use crate::catalogue::Family;
 use crate::expect::Metric;
-use crate::limiter::Oversize;
+use crate::limiter::{Oversize, Strategy};
 use crate::outcome::Failure;
 use crate::quota::Enforcement;
 use crate::service::Adjustment;
@@ -186,6 +186,12 @@ choice!(
 );
 
 choice!(
+    Strategy,
+    &strategies(),
+    "a strategy",
+    "a strategy such as `\"bedload\"` or `\"gcra\"`"
+);
+choice!(
     Api,
     APIS,
     "an API",
@@ -223,6 +229,13 @@ impl Value for Metric {
     fn schema() -> Schema {
         json_schema!({ "enum": Self::names().collect::<Vec<String>>() })
     }
+}
+
+fn strategies() -> Vec<(&'static str, Strategy)> {
+    Strategy::ALL
+        .iter()
+        .map(|&strategy| (strategy.name(), strategy))
+        .collect()
 }
 
 fn failures() -> Vec<(&'static str, Failure)> {
