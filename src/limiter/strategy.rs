@@ -59,8 +59,8 @@ pub enum Strategy {
     /// Sources: BerriAI/litellm, `litellm/router_strategy/lowest_tpm_rpm_v2.py` (requests at the
     /// check, tokens in the success event), `litellm/proxy/hooks/parallel_request_limiter.py` (below
     /// its limit), and `parallel_request_limiter_v3.py` with
-    /// `LITELLM_TPM_TOKEN_RESERVATION_ENABLED=false`; since version 1.82 LiteLLM's proxy reserves
-    /// unless told so. envoyproxy/ai-gateway,
+    /// `LITELLM_TPM_TOKEN_RESERVATION_ENABLED=false`, as always before version 1.82; since then
+    /// LiteLLM's proxy reserves prompt and `max_tokens` unless told so. envoyproxy/ai-gateway,
     /// `site/docs/capabilities/traffic/usage-based-ratelimiting.md` (request cost 0, tokens from the
     /// response; envoyproxy/ratelimit lets a counter that is at its limit pass once more). LiteLLM's
     /// router also asks for room for the prompt, and stops one request short of RPM: left out.
@@ -78,9 +78,9 @@ pub enum Strategy {
     /// are all that start before the first answer. A charge above what the bucket holds waits for a
     /// full one.
     ///
-    /// Sources: "one-request latency" in Gravitee's AI token rate limit policy, in the form of a bucket.
-    /// No published limiter was found that does just this; the AWS sample
-    /// aws-samples/sample-traffic-shaping-for-amazon-bedrock, of which it is told, estimates each
+    /// Sources: Gravitee's policy "AI - Token Rate Limit" works so, with what it calls a one-request
+    /// latency; the bucket is ours. No published limiter was found that does just this. The AWS
+    /// sample aws-samples/sample-traffic-shaping-for-amazon-bedrock does not: it estimates each
     /// request by its own size (`docs/solution/architecture.md`, section 5).
     PreviousTotal,
     /// The generic cell rate algorithm without refunds: what is asked for at the start is spent.
