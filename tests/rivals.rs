@@ -10,6 +10,7 @@ use bedload::limiter::Strategy;
 use bedload::outcome::Event;
 use bedload::recorder::Recorder;
 use bedload::recorder::measured::{Group, Measured};
+use bedload::results::LimiterSummary;
 use bedload::scenario::Scenario;
 use bedload::time::Instant;
 
@@ -115,15 +116,15 @@ fn over_the_quota_each_fares_as_published() {
     // Ours waits for the service's own books.
     assert_eq!(throttled(&found["bedload"]), 0.0);
     assert!(answered("bedload") * 100 > answered("none") * 95);
-    // Those that charge late, or without burndown, see at most 120,000 of 192,000 tokens: a third of
-    // what they send is refused, as it is with no limiter at all.
+    // Who charges late, or forgets burndown, sees 96,000 tokens a minute of the 192,000 that they cost:
+    // a third of what is sent is refused, as it is with no limiter at all.
     for name in ["none", "charge-after", "previous-total", "fixed-estimate"] {
         assert!(throttled(&found[name]) > 0.25, "{name}");
     }
     // Requests alone, by throttles alone: fewer of them, and never none.
     let adaptive = throttled(&found["adaptive"]);
     assert!(adaptive > 0.0 && adaptive < throttled(&found["none"]) / 2.0);
-    // What answers do not use is not given back: two thirds of the quota are lost with 1,900 of 2,300.
+    // What answers do not use is not given back: a call spends 2,300 tokens where it costs 800.
     for name in ["gcra", "fixed-window"] {
         assert_eq!(throttled(&found[name]), 0.0, "{name}");
         assert!(answered(name) * 2 < answered("bedload"), "{name}");
@@ -250,4 +251,27 @@ fn what_can_never_be_admitted_depends_on_the_strategy() {
         let knows = ["bedload", "fixed-window", "gcra", "fixed-estimate"];
         assert_eq!(never, knows.contains(&name), "{name}: {found:?}");
     }
+}
+
+#[test]
+fn results_say_the_strategy_and_older_ones_are_ours() {
+    let checked = Scenario::parse(
+        &scenario(
+            "1/s",
+            "[limiter]\nstrategy = \"charge-after\"\nburst = \"5s\"\n",
+        ),
+        Path::new(""),
+    );
+    let scenario = checked.expect("a scenario").scenario;
+    let settings = scenario.limiter_of("haiku").expect("it has a limiter");
+    let summary = LimiterSummary::from(settings);
+    assert_eq!(summary.strategy, Strategy::ChargeAfter);
+    // As it counts, not as it was told to.
+    assert_eq!(summary.burst_ns, 60_000_000_000);
+    let mut json = serde_json::to_value(&summary).expect("a summary is JSON");
+    assert_eq!(serde_json::from_value(json.clone()).ok(), Some(summary));
+    let fields = json.as_object_mut().expect("an object");
+    fields.remove("strategy");
+    let older: LimiterSummary = serde_json::from_value(json).expect("an older file");
+    assert_eq!(older.strategy, Strategy::Bedload);
 }
