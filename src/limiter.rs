@@ -15,11 +15,16 @@
 //! - a request that can never be admitted is told so at once, and one that waits too long leaves the
 //!   queue at its deadline.
 //!
+//! The first promise is ours. For comparison a limiter may also follow another [`Strategy`], as it is
+//! published, and then keeps what that one keeps.
+//!
 //! Deliberately not: async. `client` and the drivers bring their own waiting.
 
+mod adaptive;
 mod learned;
 mod queue;
 mod settings;
+mod strategy;
 mod throttle;
 
 use std::time::Duration;
@@ -28,6 +33,8 @@ use self::learned::Learned;
 pub use self::queue::Place;
 use self::queue::{Queue, Waiting};
 pub use self::settings::{LimiterSettings, Oversize, Reaction, Reservation};
+use self::strategy::Rival;
+pub use self::strategy::Strategy;
 use self::throttle::{Throttle, part_of};
 use crate::outcome::Failure;
 use crate::quota::{Cost, Counting, Demand, Dimension, Meters, Misfit, Readiness, Shortage};
@@ -217,6 +224,8 @@ enum Head {
 #[derive(Debug)]
 pub struct Limiter {
     meters: Meters,
+    /// Whose books are kept instead of ours, if so.
+    rival: Option<Box<Rival>>,
     counting: Counting,
     reservation: Reservation,
     learned: Option<Learned>,
@@ -238,8 +247,10 @@ impl Limiter {
     /// A limiter at the instant zero.
     #[must_use]
     pub fn new(settings: &LimiterSettings) -> Self {
+        let settings = &settings.in_force();
         Self {
             meters: Meters::new(settings.quota, &settings.meters),
+            rival: Rival::of(settings),
             counting: settings.counting,
             reservation: settings.reservation,
             learned: settings.reservation.quantile().map(Learned::new),
@@ -265,7 +276,7 @@ impl Limiter {
         let reserved = self.counting.reserve(ask.demand);
         let held = self.to_hold(&ask, reserved);
         if self.oversize == Oversize::Refuse
-            && let Some(misfit) = self.meters.never_holds(held)
+            && let Some(misfit) = self.meters.never_holds(self.needed(held))
         {
             self.counts.refused += 1;
             return Admission::Never(misfit);
@@ -289,7 +300,7 @@ impl Limiter {
             return Admission::Queued(place);
         }
         self.counts.refused += 1;
-        let shortage = self.meters.shortage(self.needed(held));
+        let shortage = self.lacks(held);
         Admission::Refused(shortage.map_or(Refusal::InFlight, Refusal::Quota))
     }
 
@@ -353,7 +364,10 @@ impl Limiter {
             class,
         } = permit;
         let settled = end.cost(&self.counting, reserved);
-        self.meters.settle(start, held, settled);
+        match &mut self.rival {
+            None => self.meters.settle(start, held, settled),
+            Some(rival) => rival.end(self.touched, start, held, end, &mut self.meters),
+        }
         self.in_flight -= 1;
         self.head = Head::Unknown;
         match end {
@@ -443,11 +457,14 @@ impl Limiter {
         self.advance(now);
         let reserved = self.counting.reserve(ask.demand);
         let held = self.to_hold(ask, reserved);
-        self.meters.shortage(self.needed(held))
+        self.lacks(held)
     }
 
     /// What is set aside for a request for which the service reserves so much.
     fn to_hold(&self, ask: &Ask, reserved: Cost) -> Cost {
+        if let Some(rival) = &self.rival {
+            return rival.holds(ask.demand);
+        }
         let Some(output) = self
             .learned
             .as_ref()
@@ -470,17 +487,45 @@ impl Limiter {
 
     /// What must be free before a call starts that holds so much.
     fn needed(&self, held: Cost) -> Cost {
+        let rival = self.rival.as_ref();
+        let needed = rival.map_or(held, |rival| rival.needs(held, &self.meters));
         match self.oversize {
-            Oversize::Refuse => held,
-            Oversize::Overdraw => self.meters.capped(held),
+            Oversize::Refuse => needed,
+            Oversize::Overdraw => self.meters.capped(needed),
         }
     }
 
     fn readiness(&self, held: Cost) -> Readiness {
-        self.meters.readiness(self.needed(held))
+        match self.not_before() {
+            Some(at) => Readiness::At(at, Dimension::Rpm),
+            None => self.meters.readiness(self.needed(held)),
+        }
+    }
+
+    /// Why a call that holds so much cannot start now, if that is for want of quota.
+    fn lacks(&self, held: Cost) -> Option<Shortage> {
+        match self.not_before() {
+            Some(at) => Some(Shortage {
+                dimension: Dimension::Rpm,
+                missing: 1,
+                at: Some(at),
+            }),
+            None => self.meters.shortage(self.needed(held)),
+        }
+    }
+
+    /// The instant that a rate which no meter counts keeps everybody waiting for, if so.
+    fn not_before(&self) -> Option<Instant> {
+        let at = self.rival.as_ref()?.not_before()?;
+        (at > self.touched).then_some(at)
     }
 
     fn admit(&mut self, held: Cost, reserved: Cost, class: u16) -> Permit {
+        let mut held = held;
+        if let Some(rival) = &mut self.rival {
+            held = rival.takes(held);
+            rival.start(self.touched, &mut self.meters);
+        }
         self.meters.take(held);
         self.in_flight += 1;
         self.counts.admitted += 1;

@@ -29,7 +29,7 @@ pub use noise::noise;
 pub use plan::{Form, plan, quota_request};
 pub use style::Style;
 pub use summary::summary;
-pub use tune::{confirmation, tuning, tuning_csv};
+pub use tune::{confirmation, league, league_csv, tuning, tuning_csv};
 pub use variants::{Variant, variants};
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 
 mod front;
 mod knob;
+mod league;
 mod robust;
 mod score;
 mod search;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use self::front::front;
 pub use self::knob::{Knob, Scale, UNSET};
+pub use self::league::{Entry, League, Match, league};
 pub use self::score::{Figure, Summary};
 use self::score::{Sample, utility};
 pub use self::search::Make;

@@ -64,6 +64,12 @@ fn the_same_schedule_is_admitted() {
         "enforcement = \"fixed\"",
         "reservation = \"expected\"",
         "reservation = \"mirror\"\noutput_quantile = \"80%\"",
+        "strategy = \"gcra\"",
+        "strategy = \"fixed-window\"",
+        "strategy = \"fixed-estimate\"",
+        "strategy = \"charge-after\"",
+        "strategy = \"previous-total\"",
+        "strategy = \"adaptive\"",
     ] {
         let text = SCENARIO.replace("EXTRA", extra);
         let checked = Scenario::parse(&text, Path::new("")).expect("a scenario");

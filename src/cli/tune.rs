@@ -7,7 +7,9 @@ use bedload::compare::Verdict;
 use bedload::goal::{Goal, KnobText};
 use bedload::report::{self, Form, Style};
 use bedload::scenario::{Scenario, read_text};
-use bedload::tune::{Knob, TuneError, TuneOptions, Tuning, UNSET, tune as search, usual_knobs};
+use bedload::tune::{
+    Knob, TuneError, TuneOptions, Tuning, UNSET, league, tune as search, usual_knobs,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use toml_edit::{DocumentMut, Item};
 
@@ -19,6 +21,9 @@ use super::{compare, output, overrides};
 
 /// `bedload tune`.
 pub fn tune(args: &Tune) -> anyhow::Result<Exit> {
+    if args.rivals {
+        return rivals(args);
+    }
     let [path] = args.scenarios.as_slice() else {
         return Err(BadInput("`bedload tune` needs one scenario file".to_owned()).into());
     };
@@ -62,6 +67,39 @@ pub fn tune(args: &Tune) -> anyhow::Result<Exit> {
     } else {
         output::hint("no setting keeps the bounds: what is recommended comes nearest");
         Exit::No
+    })
+}
+
+/// `--rivals`: every strategy on every scenario.
+fn rivals(args: &Tune) -> anyhow::Result<Exit> {
+    let mut scenarios = Vec::with_capacity(args.scenarios.len());
+    for path in &args.scenarios {
+        let typed = ScenarioArgs {
+            scenario: path.clone(),
+            seed: args.seed,
+            duration: args.duration.clone(),
+            set: args.set.clone(),
+        };
+        match overrides::load_variant(&typed, TargetName::Sim, [])? {
+            Some(scenario) => scenarios.push(scenario),
+            None => return Ok(Exit::BadInput),
+        }
+    }
+    let goal = Goal {
+        throttle_share: args
+            .throttle_share
+            .unwrap_or(Goal::default().throttle_share),
+        ..Goal::default()
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let bar = Bar::new(args.quiet);
+    let found = league(&scenarios, &goal, threads, &|done| bar.show(done));
+    bar.0.finish_and_clear();
+    output::print(&match args.format {
+        TuneFormat::Text => report::league(&found, Form::Text(Style::new(output::color()))),
+        TuneFormat::Markdown => report::league(&found, Form::Markdown),
+        TuneFormat::Json => serde_json::to_string_pretty(&found)? + "\n",
+        TuneFormat::Csv => report::league_csv(&found),
     })
 }
 

@@ -5,12 +5,17 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Strategy;
 use crate::quota::{Counting, MeterSettings, Quota};
-use crate::units::Share;
+use crate::units::{Share, Tokens};
 
 /// A client's own limits for one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LimiterSettings {
+    /// How it decides. Others than ours ignore some of what follows: see [`Self::in_force`].
+    pub strategy: Strategy,
+    /// What [`Strategy::FixedEstimate`] takes each request for.
+    pub estimate: Tokens,
     /// The rates to stay within, before headroom is taken off; defaults to the model's quota.
     pub quota: Quota,
     /// How they are counted.
@@ -40,6 +45,8 @@ impl LimiterSettings {
     #[must_use]
     pub fn new(quota: Quota, counting: Counting) -> Self {
         Self {
+            strategy: Strategy::Bedload,
+            estimate: Strategy::ESTIMATE,
             quota,
             meters: MeterSettings {
                 burst: Duration::from_secs(10),

@@ -360,13 +360,28 @@ proptest! {
         prop_assert!(admitted.windows(2).all(|pair| pair[0].0 <= pair[1].0));
     }
 
-    /// What is decided does not depend on how often the limiter is polled.
+    /// What is decided does not depend on how often the limiter is polled, and each request ends in
+    /// exactly one way, whatever the strategy.
     #[test]
     fn polling_changes_nothing(
-        offers in prop::collection::vec((0_u64..2_000_000_000, 1_u64..1000, 0_u64..1500, 1_u64..4_000_000_000), 1..80),
+        offers in prop::collection::vec((0_u64..2_000_000_000, 1_u64..1000, 0_u64..1500, 1_u64..4_000_000_000, 0_u8..8), 1..80),
         poll_step in 1_u64..900_000_000,
     ) {
-        prop_assert_eq!(decisions(&offers, None), decisions(&offers, Some(poll_step)));
+        let offers: Vec<Offer> = offers.into_iter().map(Offer::from).collect();
+        for strategy in super::Strategy::ALL {
+            let settings = LimiterSettings {
+                quota_timeout: Duration::from_secs(3),
+                max_in_flight: Some(3),
+                strategy,
+                estimate: Tokens(300),
+                ..settings(Some(600), Some(6000))
+            };
+            let decided = decisions(&settings, &offers, None);
+            prop_assert_eq!(&decided, &decisions(&settings, &offers, Some(poll_step)));
+            let mut tickets: Vec<u32> = decided.iter().map(|(ticket, ..)| *ticket).collect();
+            tickets.sort_unstable();
+            prop_assert_eq!(tickets, (0..offers.len() as u32).collect::<Vec<_>>());
+        }
     }
 
     /// Every permit comes back; then nothing is in flight and the levels are what refill makes them.
@@ -398,21 +413,49 @@ proptest! {
     }
 }
 
-/// Offers in order, each settled a while after it was admitted; returns who was admitted when.
-/// With `poll_step`, the limiter is also polled at every multiple of it.
-fn decisions(offers: &[(u64, u64, u64, u64)], poll_step: Option<u64>) -> Vec<(u32, Instant, bool)> {
-    let mut limiter = Limiter::new(&LimiterSettings {
-        quota_timeout: Duration::from_secs(3),
-        max_in_flight: Some(3),
-        ..settings(Some(600), Some(6000))
-    });
+/// A request, how long its call lasts and how that ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Offer {
+    /// Nanoseconds after the one before it.
+    pub gap: u64,
+    pub ask: Ask,
+    /// In nanoseconds.
+    pub lasts: u64,
+    pub end: End,
+}
+
+impl From<(u64, u64, u64, u64, u8)> for Offer {
+    fn from((gap, tokens, output, lasts, kind): (u64, u64, u64, u64, u8)) -> Self {
+        let end = match kind {
+            0 => End::Throttled,
+            1 => End::Unknown,
+            2 => End::Failed(TokenUsage::default()),
+            _ => answered(output),
+        };
+        Self {
+            gap,
+            ask: ask(tokens),
+            lasts,
+            end,
+        }
+    }
+}
+
+/// Offers in order, each settled a while after it was admitted; returns who was admitted when, and
+/// who was not. With `poll_step`, the limiter is also polled at every multiple of it.
+pub(super) fn decisions(
+    settings: &LimiterSettings,
+    offers: &[Offer],
+    poll_step: Option<u64>,
+) -> Vec<(u32, Instant, bool)> {
+    let mut limiter = Limiter::new(settings);
     let mut log = Vec::new();
-    let mut ends: Vec<(Instant, Permit, u64)> = Vec::new();
+    let mut ends: Vec<(Instant, Permit, End)> = Vec::new();
     let mut arrivals = (0_u32..)
         .zip(offers)
         .scan(Instant::ZERO, |at, (ticket, offer)| {
-            *at = *at + Duration::from_nanos(offer.0);
-            Some((*at, ticket, offer.1))
+            *at = *at + Duration::from_nanos(offer.gap);
+            Some((*at, ticket, offer.ask))
         });
     let mut next_arrival = arrivals.next();
     let mut polled = Instant::ZERO;
@@ -421,6 +464,7 @@ fn decisions(offers: &[(u64, u64, u64, u64)], poll_step: Option<u64>) -> Vec<(u3
         let arrival_at = next_arrival.map(|(at, ..)| at);
         let turn_at = limiter.poll_timeout();
         let Some(now) = [next_end, arrival_at, turn_at].into_iter().flatten().min() else {
+            assert_eq!((limiter.in_flight(), limiter.waiting()), (0, 0));
             return log;
         };
         if let Some(step) = poll_step {
@@ -430,24 +474,30 @@ fn decisions(offers: &[(u64, u64, u64, u64)], poll_step: Option<u64>) -> Vec<(u3
             }
             polled = now;
         }
+        let lasting = |ticket: u32, at: Instant, permit: Permit| {
+            let offer = &offers[ticket as usize];
+            (at + Duration::from_nanos(offer.lasts), permit, offer.end)
+        };
         while let Some(turn) = limiter.poll_turn(now) {
             match turn {
                 Turn::Admitted { ticket, at, permit } => {
-                    let (_, _, settled, lasts) = offers[ticket as usize];
                     log.push((ticket, at, true));
-                    ends.push((at + Duration::from_nanos(lasts), permit, settled));
+                    ends.push(lasting(ticket, at, permit));
                 }
                 Turn::TimedOut { ticket, at } => log.push((ticket, at, false)),
             }
         }
         if let Some(index) = ends.iter().position(|(at, ..)| *at == now) {
-            let (at, permit, settled) = ends.remove(index);
-            limiter.end(at, permit, answered(settled));
-        } else if let Some((at, ticket, cost)) = next_arrival.filter(|(at, ..)| *at == now) {
-            if let Admission::Now(permit) = limiter.offer(at, ticket, ask(cost)) {
-                let (_, _, settled, lasts) = offers[ticket as usize];
-                log.push((ticket, at, true));
-                ends.push((at + Duration::from_nanos(lasts), permit, settled));
+            let (at, permit, end) = ends.remove(index);
+            limiter.end(at, permit, end);
+        } else if let Some((at, ticket, ask)) = next_arrival.filter(|(at, ..)| *at == now) {
+            match limiter.offer(at, ticket, ask) {
+                Admission::Now(permit) => {
+                    log.push((ticket, at, true));
+                    ends.push(lasting(ticket, at, permit));
+                }
+                Admission::Queued(_) => {}
+                Admission::Refused(_) | Admission::Never(_) => log.push((ticket, at, false)),
             }
             next_arrival = arrivals.next();
         }

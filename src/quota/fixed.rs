@@ -66,6 +66,15 @@ impl Fixed {
         }
     }
 
+    /// A window begins at the instant last advanced to, if nothing has been charged in this one.
+    pub const fn begin(&mut self) {
+        if self.used == 0 {
+            let into = self.at.as_nanos() % self.length_nanos;
+            self.offset_nanos = (self.length_nanos - into) % self.length_nanos;
+            self.window = self.window_of(self.at);
+        }
+    }
+
     /// Whether `amount` could be charged at the instant last advanced to.
     #[must_use]
     pub fn holds(&self, amount: u64) -> bool {

@@ -261,6 +261,15 @@ impl Meters {
         })
     }
 
+    /// Fixed windows in which nothing has been charged begin at the instant last advanced to.
+    pub fn begin_windows(&mut self) {
+        for meter in &mut self.meters {
+            if let Rule::Fixed(window) = &mut meter.rule {
+                window.begin();
+            }
+        }
+    }
+
     /// Takes `cost` at the instant last advanced to, into debt if need be: a call starts.
     pub fn take(&mut self, cost: Cost) {
         for meter in &mut self.meters {

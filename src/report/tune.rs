@@ -13,7 +13,7 @@ use crate::compare::value;
 use crate::expect::{Metric, Statistic, Timing};
 use crate::gate::Gauge;
 use crate::results::RunFile;
-use crate::tune::{Figure, Summary, Tried, Tuning};
+use crate::tune::{Entry, Figure, League, Match, Summary, Tried, Tuning};
 use crate::units::significant;
 
 /// Settings of the table of all, at most.
@@ -284,10 +284,76 @@ pub fn confirmation(tuning: &Tuning, runs: &[RunFile], form: Form) -> String {
     render(&page, form)
 }
 
+/// Every strategy on every scenario, and who leads where.
+#[must_use]
+pub fn league(league: &League, form: Form) -> String {
+    let mut page = Page::default();
+    page.title("Limiters on the same traffic");
+    page.text(format!(
+        "Goodput is told as a part of the oracle's: the most that the quota lets through of the mix in closed form, \
+         known in advance and without waiting. A leader has the most answers of those with at most {} throttled.",
+        percent(league.goal.throttle_share)
+    ));
+    let leads = |of: &Match| match &of.leader {
+        Some(leader) => format!("{}: `{leader}` leads.", of.scenario),
+        None => format!("{}: no strategy keeps the bound.", of.scenario),
+    };
+    page.push(Block::List(league.scenarios.iter().map(leads).collect()));
+    for of in &league.scenarios {
+        page.heading(format!("{}, counted as {}", of.scenario, of.enforcement));
+        let mut rows = table(&["Strategy", "of the oracle"]);
+        for entry in &of.entries {
+            let leading = vec![entry.strategy.clone(), percent(entry.of_oracle)];
+            row(&mut rows, leading, &entry.summary);
+        }
+        page.table(rows);
+    }
+    let runs = league.scenarios.first();
+    let runs = runs.and_then(|of| of.entries.first());
+    page.note(format!(
+        "Means of {}. Wasted: tokens settled without an answer. Lost: requests dropped or failed. Each strategy has \
+         the scenario's rates, queue and time-outs, and its own published burst; `bedload` has the scenario's \
+         `[limiter]`, or the default where that is absent or not enabled.",
+        counted(runs.map_or(0, |entry| entry.summary.runs), "run")
+    ));
+    render(&page, form)
+}
+
+/// The same as rows.
+#[must_use]
+pub fn league_csv(league: &League) -> String {
+    let entries = league.scenarios.iter().flat_map(|of| {
+        let leading = |entry: &Entry| {
+            vec![
+                of.scenario.clone(),
+                entry.strategy.clone(),
+                entry.of_oracle.to_string(),
+            ]
+        };
+        of.entries
+            .iter()
+            .map(move |entry| (leading(entry), entry.summary))
+    });
+    rows(&["scenario", "strategy", "of_oracle"], entries)
+}
+
 /// A row for each setting that was tried, best first.
 #[must_use]
 pub fn tuning_csv(tuning: &Tuning) -> String {
+    let names: Vec<&str> = tuning.knobs.iter().map(String::as_str).collect();
+    let tried = tuning.all.iter();
+    rows(
+        &names,
+        tried.map(|tried| (tried.values.clone(), tried.summary)),
+    )
+}
+
+fn rows(leading: &[&str], rows: impl Iterator<Item = (Vec<String>, Summary)>) -> String {
     let mut out = csv::Writer::from_writer(Vec::new());
+    let mut write = |cells: Vec<String>| {
+        let written = out.write_record(cells);
+        debug_assert!(written.is_ok(), "memory takes everything");
+    };
     let names = [
         "runs",
         "kept",
@@ -298,16 +364,14 @@ pub fn tuning_csv(tuning: &Tuning) -> String {
         "wasted_share",
         "lost_share",
     ];
-    let heading = tuning
-        .knobs
-        .iter()
-        .map(String::as_str)
-        .chain(names)
-        .collect::<Vec<_>>();
-    let written = out.write_record(heading);
-    debug_assert!(written.is_ok(), "memory takes everything");
-    for tried in &tuning.all {
-        let summary = &tried.summary;
+    write(
+        leading
+            .iter()
+            .chain(&names)
+            .map(|name| (*name).to_owned())
+            .collect(),
+    );
+    for (mut cells, summary) in rows {
         let numbers = [
             summary.kept,
             summary.goodput.mean,
@@ -317,14 +381,9 @@ pub fn tuning_csv(tuning: &Tuning) -> String {
             summary.wasted_share.mean,
             summary.lost_share.mean,
         ];
-        let cells = tried
-            .values
-            .iter()
-            .cloned()
-            .chain([summary.runs.to_string()])
-            .chain(numbers.map(|number| number.to_string()));
-        let written = out.write_record(cells);
-        debug_assert!(written.is_ok(), "memory takes everything");
+        cells.push(summary.runs.to_string());
+        cells.extend(numbers.map(|number| number.to_string()));
+        write(cells);
     }
     let bytes = out.into_inner().unwrap_or_default();
     String::from_utf8(bytes).unwrap_or_default()

@@ -17,13 +17,13 @@ use sha2::{Digest as _, Sha256};
 use super::error::ResultsError;
 use super::file;
 use crate::gate::GateSettings;
-use crate::limiter::{LimiterSettings, Oversize, Reaction, Reservation};
+use crate::limiter::{LimiterSettings, Oversize, Reaction, Reservation, Strategy};
 use crate::price::Price;
 use crate::quota::{Enforcement, Quota};
 use crate::recorder::measured::Measured;
 use crate::recorder::verdict::Verdict;
 use crate::time::nanos;
-use crate::units::Share;
+use crate::units::{Share, Tokens};
 
 /// The name of the file in its directory.
 pub const RUN_FILE: &str = "run.json";
@@ -150,9 +150,15 @@ pub struct ModelSettings {
     pub limiter: Option<LimiterSummary>,
 }
 
-/// A client's own limits for one model.
+/// A client's own limits for one model, as its strategy takes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LimiterSummary {
+    /// How it decides.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// The tokens that it takes each request for, where its strategy does so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estimate: Option<Tokens>,
     /// The rates to stay within, before `headroom` is taken off.
     pub quota: Quota,
     /// How they are counted.
@@ -259,7 +265,11 @@ impl Target {
 
 impl From<&LimiterSettings> for LimiterSummary {
     fn from(settings: &LimiterSettings) -> Self {
+        let settings = settings.in_force();
+        let estimates = settings.strategy == Strategy::FixedEstimate;
         Self {
+            strategy: settings.strategy,
+            estimate: estimates.then_some(settings.estimate),
             quota: settings.quota,
             enforcement: settings.meters.enforcement,
             burst_ns: nanos(settings.meters.burst),

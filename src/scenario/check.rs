@@ -20,6 +20,7 @@ mod prompts;
 mod reserve;
 mod service;
 mod settings;
+mod strategy;
 mod surroundings;
 mod tune;
 

@@ -10,7 +10,7 @@ use super::value::{Scalar, Value};
 use crate::catalogue::Family;
 use crate::expect::Metric;
 use crate::gate::Gauge;
-use crate::limiter::Oversize;
+use crate::limiter::{Oversize, Strategy};
 use crate::outcome::Failure;
 use crate::quota::Enforcement;
 use crate::service::Adjustment;
@@ -187,6 +187,12 @@ choice!(
 );
 
 choice!(
+    Strategy,
+    &strategies(),
+    "a strategy",
+    "a strategy such as `\"bedload\"` or `\"gcra\"`"
+);
+choice!(
     Api,
     APIS,
     "an API",
@@ -246,6 +252,13 @@ fn named<T>(
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("it is none of {}", listed(names())),
     })
+}
+
+fn strategies() -> Vec<(&'static str, Strategy)> {
+    Strategy::ALL
+        .iter()
+        .map(|&strategy| (strategy.name(), strategy))
+        .collect()
 }
 
 fn failures() -> Vec<(&'static str, Failure)> {

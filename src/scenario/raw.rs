@@ -21,7 +21,7 @@ use super::value::{Bound, Field, List, Placed};
 use crate::catalogue::Family;
 use crate::expect::Metric;
 use crate::gate::Gauge;
-use crate::limiter::Oversize;
+use crate::limiter::{Oversize, Strategy};
 use crate::outcome::Failure;
 use crate::quota::Enforcement;
 use crate::service::Adjustment;
@@ -311,6 +311,11 @@ impl RawQuota {
 pub(super) struct RawLimiter {
     /// Whether it does anything; true unless given.
     pub enabled: Option<Field<bool>>,
+    /// How it decides: as this program does ("bedload") unless given, or as others are published to,
+    /// for comparison; these ignore some keys.
+    pub strategy: Option<Field<Strategy>>,
+    /// The tokens that strategy "fixed-estimate" takes each request for; 4,096 unless given.
+    pub estimate: Option<Field<u64>>,
     /// Requests per minute; each model's quota unless given.
     pub rpm: Option<Field<u64>>,
     /// Tokens per minute; each model's quota unless given.
@@ -324,7 +329,8 @@ pub(super) struct RawLimiter {
     /// How the limits are counted; as `[service]` counts its quotas unless given.
     pub enforcement: Option<Field<Enforcement>>,
     /// How much may be spent at once, as time at the full rate: a bucket's size or a window's length;
-    /// "10s" for a bucket and the service's `quota_capacity` for the others unless given.
+    /// "10s" for a bucket and the service's `quota_capacity` for the others unless given; "60s" for
+    /// strategies "gcra" and "fixed-estimate".
     pub burst: Option<Field<Duration>>,
     /// The share of the quota that is left alone; "0%" unless given.
     pub headroom: Option<Field<Share>>,

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::Problems;
+use crate::limiter::Strategy;
 use crate::quota::{Cost, Dimension, Enforcement, MeterSettings, Meters, Misfit, Quota};
 use crate::time::nanos;
 use crate::units::{Share, grouped};
@@ -29,8 +30,8 @@ pub(super) struct Container<'a> {
 /// Whose limits are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Owner {
-    /// The client's.
-    Limiter,
+    /// The client's, who decides so.
+    Limiter(Strategy),
     /// The stub's and the simulator's.
     Service,
 }
@@ -76,8 +77,8 @@ fn misfit(
     always: bool,
 ) -> Diagnostic {
     let (code, key, fate) = match (container.owner, always) {
-        (Owner::Limiter, true) => ("never-admitted", "limiter.burst", ADMITTED),
-        (Owner::Limiter, false) => ("sometimes-never-admitted", "limiter.burst", ADMITTED),
+        (Owner::Limiter(_), true) => ("never-admitted", "limiter.burst", ADMITTED),
+        (Owner::Limiter(_), false) => ("sometimes-never-admitted", "limiter.burst", ADMITTED),
         (Owner::Service, true) => ("always-throttled", "service.quota_capacity", PASSES),
         (Owner::Service, false) => (
             "sometimes-always-throttled",
@@ -92,13 +93,24 @@ fn misfit(
     };
     let why = too_much(container, found, always);
     let title = format!("{some} `{}` can {fate}: {why}", reservation.prompt);
-    let lower = match found.dimension {
-        Dimension::Rpm => "",
-        Dimension::InputTpm => "shorten the input, or ",
-        Dimension::Tpm | Dimension::Tpd | Dimension::OutputTpm => "lower `max_tokens`, or ",
+    let lower = match (container.owner, found.dimension) {
+        (_, Dimension::Rpm) => "",
+        (_, Dimension::InputTpm) => "shorten the input, or ",
+        (Owner::Limiter(Strategy::FixedEstimate), _) => "lower `limiter.estimate`, or ",
+        _ => "lower `max_tokens`, or ",
     };
-    let limit = container.quota.get(found.dimension).unwrap_or_default();
-    let enough = enough(found.needs, limit, &container.meters);
+    let raise = match container.owner {
+        Owner::Limiter(strategy) if strategy.fixes_burst() => {
+            format!(
+                "choose another `limiter.strategy` than `{strategy}`, whose window stays as it is"
+            )
+        }
+        _ => {
+            let limit = container.quota.get(found.dimension).unwrap_or_default();
+            let enough = enough(found.needs, limit, &container.meters);
+            format!("raise `{key}` to at least `\"{enough}s\"`")
+        }
+    };
     let new = if always {
         Diagnostic::error
     } else {
@@ -106,7 +118,7 @@ fn misfit(
     };
     let problem = new(code, title)
         .at(reservation.span.clone(), "")
-        .help(format!("{lower}raise `{key}` to at least `\"{enough}s\"`"));
+        .help(format!("{lower}{raise}"));
     match container.table {
         Some(table) => problem.context(table.clone(), "holds too little"),
         None => problem,
@@ -117,7 +129,7 @@ fn misfit(
 fn too_much(container: &Container<'_>, found: Misfit, always: bool) -> String {
     let name = found.dimension.name();
     let whose = match container.owner {
-        Owner::Limiter => "limiter's",
+        Owner::Limiter(_) => "limiter's",
         Owner::Service => "service's",
     };
     let what = match container.meters.enforcement {

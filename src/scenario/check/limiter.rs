@@ -13,9 +13,10 @@ use super::super::value::{Field, Placed};
 use super::limits::{Limits, limits};
 use super::service::Service;
 use super::settings::share;
-use crate::limiter::{LimiterSettings, Reaction, Reservation};
+use super::strategy;
+use crate::limiter::{LimiterSettings, Reaction, Reservation, Strategy};
 use crate::quota::{Counting, Enforcement, MeterSettings, Quota};
-use crate::units::{Share, grouped};
+use crate::units::{Share, Tokens, grouped};
 
 const WHOLE: Share = Share::percent(100);
 
@@ -48,6 +49,10 @@ pub(super) fn limiter(
         value: mut raw,
     } = raw?;
     let enabled = problems.get(raw.enabled.take()).unwrap_or(true);
+    let strategy = problems.get(raw.strategy.take()).unwrap_or_default();
+    strategy::ignored(&raw, strategy, problems);
+    let estimate = problems.read(raw.estimate.take());
+    problems.above_zero("estimate", estimate.as_ref());
     let fields = [
         raw.rpm.take(),
         raw.tpm.take(),
@@ -56,13 +61,15 @@ pub(super) fn limiter(
         raw.output_tpm.take(),
     ];
     let stated = limits(fields, problems);
-    let meters = meters(&mut raw, service, target, problems);
-    let reservation = reservation(&mut raw, problems);
+    let meters = meters(&mut raw, strategy, service, target, problems);
+    let reservation = reservation(&mut raw, strategy, problems);
     let (priorities, weights) = priorities(raw.priorities, problems);
     let max_in_flight = problems.read(raw.max_in_flight);
     problems.above_zero("max_in_flight", max_in_flight.as_ref());
     let default = LimiterSettings::new(Quota::default(), Counting::documented(1));
     let settings = LimiterSettings {
+        strategy,
+        estimate: estimate.map_or(default.estimate, |estimate| Tokens(estimate.value)),
         meters,
         reservation,
         oversize: problems.get(raw.oversize).unwrap_or(default.oversize),
@@ -88,13 +95,16 @@ pub(super) fn limiter(
 /// How the limits are counted: as the service counts its own, unless the file says otherwise.
 fn meters(
     raw: &mut RawLimiter,
+    strategy: Strategy,
     service: &Service,
     target: &TargetSettings,
     problems: &mut Problems,
 ) -> MeterSettings {
     let served = service.settings.meters;
-    let enforcement = problems
-        .get(raw.enforcement.take())
+    let stated = problems.get(raw.enforcement.take());
+    let enforcement = strategy
+        .enforcement()
+        .or(stated)
         .unwrap_or(served.enforcement);
     let default = LimiterSettings::new(Quota::default(), Counting::documented(1)).meters;
     let burst = problems.read(raw.burst.take());
@@ -112,20 +122,21 @@ fn meters(
     let offset = problems.read(raw.clock_offset.take());
     let margin = problems.read(raw.clock_margin.take());
     let clocked = matches!(enforcement, Enforcement::Rolling | Enforcement::Fixed);
-    unused_clock(
-        offset.as_ref(),
-        margin.as_ref(),
-        enforcement,
-        target,
-        problems,
-    );
-    let stated_burst = burst.map(|burst| burst.value);
-    let burst = match enforcement {
-        Enforcement::Bucket => stated_burst.unwrap_or(default.burst),
-        _ => stated_burst.unwrap_or(served.burst),
-    };
+    let ours = strategy == Strategy::Bedload;
+    if ours || strategy == Strategy::ChargeAfter {
+        // Of a margin that another strategy ignores it has been said.
+        let margin = margin.as_ref().filter(|_| ours);
+        unused_clock(offset.as_ref(), margin, enforcement, target, problems);
+    }
+    let burst = burst
+        .map(|burst| burst.value)
+        .or(strategy.burst())
+        .unwrap_or(match enforcement {
+            Enforcement::Bucket => default.burst,
+            _ => served.burst,
+        });
     if let Some(margin) = margin.as_ref().filter(|margin| {
-        enforcement == Enforcement::Fixed && margin.value.saturating_mul(2) >= burst
+        ours && enforcement == Enforcement::Fixed && margin.value.saturating_mul(2) >= burst
     }) {
         let title = "`clock_margin` leaves nothing of a window: it is kept clear at both ends";
         let problem = Diagnostic::error("no-window-left", title);
@@ -176,7 +187,7 @@ fn unused_clock(
     }
 }
 
-fn reservation(raw: &mut RawLimiter, problems: &mut Problems) -> Reservation {
+fn reservation(raw: &mut RawLimiter, strategy: Strategy, problems: &mut Problems) -> Reservation {
     let name = problems
         .get(raw.reservation.take())
         .unwrap_or(ReservationName::MaxTokens);
@@ -186,7 +197,7 @@ fn reservation(raw: &mut RawLimiter, problems: &mut Problems) -> Reservation {
             let title = "`output_quantile` is not above 0% and at most 100%";
             let problem = Diagnostic::error("out-of-range", title).at(given.span.clone(), "");
             problems.push(problem.help("write a share such as `\"90%\"`"));
-        } else if name == ReservationName::MaxTokens {
+        } else if name == ReservationName::MaxTokens && strategy == Strategy::Bedload {
             let title = "`output_quantile` does nothing with reservation `max-tokens`";
             let problem = Diagnostic::warning("unused-key", title).at(given.span.clone(), "");
             problems.push(problem.help("set `reservation` to `\"expected\"` or `\"mirror\"`"));
@@ -270,6 +281,9 @@ impl Limiter {
 
     /// Warns of limits that let more through than the quota of the model has.
     pub fn compare(&self, name: &str, quota: Quota, problems: &mut Problems) {
+        if !self.settings.strategy.counts_quota() {
+            return;
+        }
         for (dimension, limit) in self.stated.stated() {
             let Some(quota) = quota.get(dimension) else {
                 continue;

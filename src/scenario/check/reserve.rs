@@ -11,7 +11,7 @@ use super::lengths::Lengths;
 use super::surroundings::Surroundings;
 use crate::distribution::Distribution;
 use crate::limiter::Oversize;
-use crate::quota::Demand;
+use crate::quota::{Cost, Demand};
 use crate::units::{Tokens, grouped};
 
 /// The output tokens that Bedrock reserves for a request.
@@ -108,29 +108,29 @@ pub(super) fn fits(
     let Some((least, most)) = lengths.range(around) else {
         return;
     };
-    let cost = |input| {
-        model.counting.reserve(Demand {
-            input: Tokens(input),
-            max_tokens: reserved,
-            ..Demand::default()
-        })
+    let demand = |input| Demand {
+        input: Tokens(input),
+        max_tokens: reserved,
+        ..Demand::default()
     };
-    let reservation = Reservation {
+    let reservation = |cost: &dyn Fn(Demand) -> Cost| Reservation {
         prompt: name,
         span,
-        least: cost(least),
-        most: cost(most),
+        least: cost(demand(least)),
+        most: cost(demand(most)),
     };
     if let Some(settings) = &model.limiter
         && settings.oversize == Oversize::Refuse
     {
+        let in_force = settings.in_force();
         let container = Container {
-            owner: Owner::Limiter,
-            quota: settings.quota,
-            meters: settings.meters,
+            owner: Owner::Limiter(settings.strategy),
+            quota: in_force.quota,
+            meters: in_force.meters,
             table: around.limiter.map(|limiter| &limiter.span),
         };
-        fit::check(&reservation, &container, problems);
+        let asked = reservation(&|demand| settings.asks(demand));
+        fit::check(&asked, &container, problems);
     }
     if let Some(service) = around.service {
         let container = Container {
@@ -139,6 +139,7 @@ pub(super) fn fits(
             meters: service.meters,
             table: None,
         };
-        fit::check(&reservation, &container, problems);
+        let reserved = reservation(&|demand| model.counting.reserve(demand));
+        fit::check(&reserved, &container, problems);
     }
 }
