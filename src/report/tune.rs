@@ -294,9 +294,13 @@ pub fn league(league: &League, form: Form) -> String {
          known in advance and without waiting. A leader has the most answers of those with at most {} throttled.",
         percent(league.goal.throttle_share)
     ));
-    let leads = |of: &Match| match &of.leader {
-        Some(leader) => format!("{}: `{leader}` leads.", of.scenario),
-        None => format!("{}: no strategy keeps the bound.", of.scenario),
+    let leads = |of: &Match| {
+        let leaders: Vec<String> = of.leaders.iter().map(|name| format!("`{name}`")).collect();
+        match leaders.as_slice() {
+            [] => format!("{}: no strategy keeps the bound.", of.scenario),
+            [leader] => format!("{}: {leader} leads.", of.scenario),
+            level => format!("{}: {} are level.", of.scenario, level.join(", ")),
+        }
     };
     page.push(Block::List(league.scenarios.iter().map(leads).collect()));
     for of in &league.scenarios {

@@ -4,25 +4,40 @@
 //! its own published burst. The oracle is the most that the quota lets through of this mix in closed form, as if
 //! one knew the future and waits were nothing.
 //!
-//! Deliberately not: settings that were tuned for a strategy. The question is what each does as it comes.
+//! Deliberately not: settings that were tuned for the others. The question is what each does as it comes; ours
+//! is there twice, as the scenario has it and as the tuner sets it with seeds of its own.
+
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::knob::Knob;
 use super::score::{Sample, Summary};
+use super::search::Search;
 use super::trial::{Score, trial};
 use crate::forecast::calls;
 use crate::goal::Goal;
-use crate::limiter::{LimiterSettings, Strategy};
+use crate::limiter::{LimiterSettings, Reservation, Strategy};
 use crate::outcome::ModelIndex;
 use crate::parallel;
 use crate::quota::{Dimension, Enforcement};
 use crate::rng::Seed;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, read_duration, read_share};
 use crate::sustained::{capacity, per_minute};
+use crate::units::Share;
 
 /// Runs of each strategy on each scenario.
 const SEEDS: u64 = 10;
+
+/// How far their seeds are from the scenario's own, with which the tuner begins.
+const FIRST_SEED: u64 = 4_000_000;
+
+/// What the tuner's own entry is called.
+const TUNED: &str = "bedload, tuned";
+
+/// The most runs of its search.
+const BUDGET: u64 = 300;
 
 /// Strategies on several scenarios.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -44,8 +59,9 @@ pub struct Match {
     pub enforcement: String,
     /// Answers a second that nobody can exceed.
     pub oracle: f64,
-    /// Which strategy has most answers among those that keep the bound on throttles; none if none does.
-    pub leader: Option<String>,
+    /// Which strategies have most answers among those that keep the bound on throttles, to within a thousandth,
+    /// in the order of [`Strategy::ALL`]; empty if none keeps it.
+    pub leaders: Vec<String>,
     /// By strategy, in the order of [`Strategy::ALL`].
     pub entries: Vec<Entry>,
 }
@@ -69,36 +85,37 @@ pub fn league(
     threads: usize,
     progress: &(dyn Fn(u64) + Sync),
 ) -> League {
-    let mut jobs = Vec::new();
-    for (place, scenario) in scenarios.iter().enumerate() {
-        for strategy in Strategy::ALL {
-            for seed in 0..SEEDS {
-                jobs.push((place, strategy, Seed(scenario.seed.0.wrapping_add(seed))));
-            }
-        }
-    }
-    let scores = parallel::map(
-        &jobs,
-        threads,
-        |(place, strategy, seed)| trial(&following(&scenarios[*place], *strategy), *seed),
-        |done| progress(done as u64),
-    );
-    let of = |place: usize, strategy: Strategy| -> Vec<Score> {
-        let own = jobs
-            .iter()
-            .zip(&scores)
-            .filter(|((at, which, _), _)| *at == place && *which == strategy);
-        own.map(|(_, score)| *score).collect()
-    };
-    let matches = scenarios.iter().enumerate().map(|(place, scenario)| {
-        let offered = Sample::of(&of(place, Strategy::Unlimited)).summary(goal);
-        let oracle = oracle(scenario, offered.offered.mean);
-        let entries: Vec<Entry> = Strategy::ALL
+    let matches = scenarios.iter().map(|scenario| {
+        let mut sides: Vec<(String, Scenario)> = Strategy::ALL
             .into_iter()
-            .map(|strategy| {
-                let summary = Sample::of(&of(place, strategy)).summary(goal);
+            .map(|strategy| (strategy.name().to_owned(), following(scenario, strategy)))
+            .collect();
+        if let Some((settings, tuned)) = tuned(&sides[0].1, goal, threads, progress) {
+            sides.push((format!("{TUNED}: {settings}"), tuned));
+        }
+        let first = scenario.seed.0.wrapping_add(FIRST_SEED);
+        let jobs: Vec<(&Scenario, Seed)> = sides
+            .iter()
+            .flat_map(|(_, side)| {
+                (0..SEEDS).map(move |seed| (side, Seed(first.wrapping_add(seed))))
+            })
+            .collect();
+        let scores = parallel::map(
+            &jobs,
+            threads,
+            |(side, seed)| trial(side, *seed),
+            |done| progress(done as u64),
+        );
+        let each: Vec<&[Score]> = scores.chunks(SEEDS as usize).collect();
+        let offered = Sample::of(&scores).summary(goal).offered.mean;
+        let oracle = oracle(scenario, offered);
+        let entries: Vec<Entry> = sides
+            .iter()
+            .zip(each)
+            .map(|((name, _), scores)| {
+                let summary = Sample::of(scores).summary(goal);
                 Entry {
-                    strategy: strategy.name().to_owned(),
+                    strategy: name.clone(),
                     summary,
                     of_oracle: summary.goodput.mean / oracle.max(f64::MIN_POSITIVE),
                 }
@@ -108,7 +125,7 @@ pub fn league(
             scenario: scenario.name.clone(),
             enforcement: scenario.service.meters.enforcement.to_string(),
             oracle,
-            leader: leader(goal, &entries),
+            leaders: leaders(goal, &entries),
             entries,
         }
     });
@@ -119,17 +136,20 @@ pub fn league(
     }
 }
 
-/// The first of those with most answers whose throttles are within the bound; equals stay in order.
-fn leader(goal: &Goal, entries: &[Entry]) -> Option<String> {
-    let mut best: Option<&Entry> = None;
-    for entry in entries {
-        let kept = entry.summary.throttle_share.mean <= goal.throttle_share;
-        let more = best.is_none_or(|best| entry.summary.goodput.mean > best.summary.goodput.mean);
-        if kept && more {
-            best = Some(entry);
-        }
-    }
-    best.map(|entry| entry.strategy.clone())
+/// Goodputs that differ by less than this part are level.
+const LEVEL: f64 = 0.001;
+
+fn leaders(goal: &Goal, entries: &[Entry]) -> Vec<String> {
+    let kept: Vec<&Entry> = entries
+        .iter()
+        .filter(|entry| entry.summary.throttle_share.mean <= goal.throttle_share)
+        .collect();
+    let goodput = |entry: &&Entry| entry.summary.goodput.mean;
+    let most = kept.iter().map(|entry| goodput(entry)).fold(0.0, f64::max);
+    let level = kept
+        .into_iter()
+        .filter(|entry| goodput(entry) >= most * (1.0 - LEVEL));
+    level.map(|entry| entry.strategy.clone()).collect()
 }
 
 /// The scenario with the limits decided on as a strategy does; with those of its quota where it has none.
@@ -153,6 +173,67 @@ fn following(scenario: &Scenario, strategy: Strategy) -> Scenario {
         });
     }
     changed
+}
+
+/// Our limiter with the burst, the headroom and the reservation that the tuner finds, and what these are.
+fn tuned(
+    scenario: &Scenario,
+    goal: &Goal,
+    threads: usize,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Option<(String, Scenario)> {
+    let list = |key: &str, values: &[&str]| Knob {
+        key: key.to_owned(),
+        values: values.iter().map(|value| (*value).to_owned()).collect(),
+        scale: None,
+    };
+    let counted = scenario.models[0].limiter.as_ref()?.meters.enforcement;
+    let mut knobs = vec![
+        list("headroom", &["0%", "2%", "5%"]),
+        list("reservation", &["max-tokens", "mirror", "expected"]),
+    ];
+    if counted == Enforcement::Bucket {
+        knobs.push(list("burst", &["2s", "5s", "10s", "20s", "60s"]));
+    }
+    let make = |values: &[String]| {
+        let mut changed = scenario.clone();
+        for limiter in changed
+            .models
+            .iter_mut()
+            .filter_map(|model| model.limiter.as_mut())
+        {
+            limiter.meters.headroom = read_share(&values[0]).ok()?;
+            let quantile = Share::percent(90);
+            limiter.reservation = match values[1].as_str() {
+                "mirror" => Reservation::Mirror { quantile },
+                "expected" => Reservation::Expected { quantile },
+                _ => Reservation::MaxTokens,
+            };
+            if let Some(burst) = values.get(2) {
+                limiter.meters.burst = read_duration(burst).ok()?;
+            }
+        }
+        Some(changed)
+    };
+    let mut search = Search {
+        knobs: &knobs,
+        make: &make,
+        goal,
+        threads,
+        budget: BUDGET,
+        first_seed: scenario.seed.0,
+        progress,
+        runs: 0,
+        refused: 0,
+        found: BTreeMap::new(),
+    };
+    let best = search.finalists(1).into_iter().next()?;
+    let settings: Vec<String> = knobs
+        .iter()
+        .zip(&best)
+        .map(|(knob, value)| format!("{} {value}", knob.key))
+        .collect();
+    Some((settings.join(", "), make(&best)?))
 }
 
 /// Answers a second at most, by model the lesser of what is offered and what its quota holds: its rate, and

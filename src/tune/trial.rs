@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::distribution::Distribution;
 use crate::drive::{self, Observer, Wish, simulated};
 use crate::engine::Engine;
 use crate::outcome::{Event, Outcome, RequestRecord};
@@ -47,8 +48,8 @@ pub fn trial(scenario: &Scenario, seed: Seed) -> Score {
 
 /// Counts.
 struct Tally {
-    /// What cuts an answer off, by prompt class.
-    max_tokens: Vec<Tokens>,
+    /// The length at which answers are cut off, by prompt class; none where none is longer.
+    cut_at: Vec<Option<Tokens>>,
     waits: Histogram<u64>,
     last: Instant,
     intended: u64,
@@ -63,9 +64,13 @@ struct Tally {
 
 impl Tally {
     fn new(scenario: &Scenario) -> Self {
-        let caps = scenario.prompts.iter();
+        let cut_at = scenario.prompts.iter().map(|prompt| {
+            let longest = prompt.output.as_ref().and_then(Distribution::max);
+            let cap = prompt.reserved_output;
+            longest.is_none_or(|longest| longest > cap.0).then_some(cap)
+        });
         Self {
-            max_tokens: caps.map(|prompt| prompt.reserved_output).collect(),
+            cut_at: cut_at.collect(),
             waits: Histogram::new(3).expect("three digits are within the limits of 0 to 5"),
             last: Instant::ZERO,
             intended: 0,
@@ -88,9 +93,10 @@ impl Tally {
         }
         match request.outcome {
             Outcome::Completed => {
-                let cap = self.max_tokens[usize::from(request.class.0)];
+                let cap = self.cut_at[usize::from(request.class.0)];
                 // A request that was tried again may have usage of attempts that broke off.
-                let cut = request.attempts == 1 && request.usage.output >= cap;
+                let cut =
+                    request.attempts == 1 && cap.is_some_and(|cap| request.usage.output >= cap);
                 self.whole += u64::from(!cut);
             }
             Outcome::Failed(_) | Outcome::Dropped(_) => self.lost += 1,
