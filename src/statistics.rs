@@ -6,14 +6,12 @@
 //!
 //! Deliberately not: a choice of metrics or margins (`compare`).
 
-mod blocks;
 mod holm;
 mod proportion;
 mod quantile;
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
-pub use self::blocks::{block_length, resample_blocks};
 pub use self::holm::holm;
 pub use self::proportion::{newcombe, wilson};
 pub use self::quantile::{quantile_ranks, samples_needed};
@@ -140,17 +138,6 @@ pub fn mean_test(values: &[f64], bound: f64, confidence: f64, exact: bool) -> Op
         p,
         needed,
     })
-}
-
-/// The quantile of sorted values by linear interpolation between order statistics (Hyndman and Fan's type
-/// 7, numpy's default); none of none.
-#[must_use]
-pub fn sorted_quantile(sorted: &[f64], q: f64) -> Option<f64> {
-    let last = sorted.len().checked_sub(1)?;
-    let place = q.clamp(0.0, 1.0) * last as f64;
-    let below = place.floor() as usize;
-    let above = (below + 1).min(last);
-    Some(sorted[below] + (sorted[above] - sorted[below]) * (place - below as f64))
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@
 use super::noise::Noise;
 use super::pairs::Pairs;
 use super::{CONFIDENCE, Compared, Verdict};
-use crate::expect::Kind;
+use crate::expect::{Kind, Metric};
 use crate::gate::{GateSettings, Gauge};
 use crate::results::RunFile;
-use crate::statistics::mean_test;
+use crate::statistics::{Interval, mean_test, newcombe};
 
 /// With one pair a change has to stand out of the noise by so many floors to be one.
 const FLOORS: f64 = 3.0;
@@ -133,12 +133,12 @@ impl Judge<'_> {
             row.verdict = gated.then(|| of_infinite(&known));
             return Some(row);
         }
-        self.judge(&mut row, gauge, &Changes::between(gauge, &known));
+        self.judge(&mut row, gauge, &Changes::between(gauge, &known), pairs);
         Some(row)
     }
 
     /// Fills in the change, its interval and its verdict.
-    fn judge(&self, row: &mut Compared, gauge: Gauge, changes: &Changes) {
+    fn judge(&self, row: &mut Compared, gauge: Gauge, changes: &Changes, pairs: &Pairs<'_>) {
         let margin = changes.margin(gauge, self.settings);
         // Above zero is worse.
         let sign = if gauge.is_better_higher() { -1.0 } else { 1.0 };
@@ -148,7 +148,7 @@ impl Judge<'_> {
         row.change = Some(changes.told(sign * mean));
         row.margin = changes.told(margin);
         let Some(mut test) = mean_test(&worse, margin, CONFIDENCE, self.exact) else {
-            return self.judge_one(row, gauge, changes, sign * mean);
+            return self.judge_one(row, gauge, changes, pairs);
         };
         // In virtual time each pair's change is a fact; where all are beyond the margin there is no doubt.
         if self.exact && worse.iter().all(|change| *change > margin) {
@@ -174,14 +174,23 @@ impl Judge<'_> {
     }
 
     /// One pair on the real clock: a calibration, if there is one, says what is noise.
-    fn judge_one(&self, row: &mut Compared, gauge: Gauge, changes: &Changes, change: f64) {
+    fn judge_one(&self, row: &mut Compared, gauge: Gauge, changes: &Changes, pairs: &Pairs<'_>) {
         let floor = self
             .noise
             .and_then(|noise| noise.floor(gauge, changes.ratios, 1));
         let Some(floor) = floor else {
-            row.note = Some("it needs two pairs of runs and more, or a calibration".to_owned());
+            let own = own_interval(gauge, pairs);
+            row.low = own.map(|own| own.low);
+            row.high = own.map(|own| own.high);
+            row.note = Some(match own {
+                Some(_) => "the interval is that of two runs whose events do not come in clusters; a verdict needs two \
+                            pairs of runs and more, or a calibration"
+                    .to_owned(),
+                None => "it needs two pairs of runs and more, or a calibration".to_owned(),
+            });
             return;
         };
+        let change = changes.values[0];
         let (low, high) = (change - FLOORS * floor, change + FLOORS * floor);
         row.low = Some(changes.told(low));
         row.high = Some(changes.told(high));
@@ -201,6 +210,28 @@ impl Judge<'_> {
             });
         }
     }
+}
+
+/// What two runs alone say of a share: Newcombe's interval of the difference, which is too narrow where events
+/// come in clusters, as throttles do. So it is shown, and decides nothing.
+fn own_interval(gauge: Gauge, pairs: &Pairs<'_>) -> Option<Interval> {
+    let counted = |run: &RunFile| {
+        let total = &run.measured.as_ref()?.total;
+        let (counts, attempts) = (total.counts, &total.attempts);
+        let requests = counts.intended - counts.cancelled;
+        let (hits, of) = match gauge {
+            Gauge::Of(Metric::ThrottleShare) => (
+                attempts.throttled.total(),
+                attempts.sent - attempts.unfinished,
+            ),
+            Gauge::Of(Metric::FailureShare) => (counts.failed, requests),
+            Gauge::Of(Metric::DropShare) => (counts.dropped, requests),
+            _ => return None,
+        };
+        Some((hits as f64, of as f64))
+    };
+    let (base, new) = pairs.each().next()?;
+    Some(newcombe(counted(new)?, counted(base)?, CONFIDENCE))
 }
 
 /// A row without a change.

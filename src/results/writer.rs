@@ -258,6 +258,7 @@ mod tests {
                 request_rows: false,
                 models: Vec::new(),
                 classes: Vec::new(),
+                gate: None,
             },
         };
         let mut writer = RunWriter::create(root.path(), "desk", "1", "", header).unwrap();

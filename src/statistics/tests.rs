@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 use super::*;
-use crate::rng::{Seed, Stream};
 
 type Values = Vec<f64>;
 
@@ -15,9 +14,7 @@ struct Fixtures {
     wilson: Vec<(f64, f64, f64, f64, f64)>,
     mean: Vec<(Values, f64, f64, f64)>,
     quantile: Vec<(Values, f64, Vec<Ranks>)>,
-    interpolated: Vec<(Values, f64, f64)>,
     holm: Vec<(Values, Values)>,
-    bootstrap: Vec<(Values, f64, f64)>,
 }
 
 fn fixtures() -> Fixtures {
@@ -81,15 +78,6 @@ fn order_statistics_are_scipys() {
 }
 
 #[test]
-fn quantiles_are_numpys() {
-    for (values, q, expected) in fixtures().interpolated {
-        let found = sorted_quantile(&values, q).expect("there are values");
-        assert!(near(found, expected), "{found} {expected}");
-    }
-    assert_eq!(sorted_quantile(&[], 0.5), None);
-}
-
-#[test]
 fn holms_p_values_are_the_step_down_ones() {
     for (p_values, expected) in fixtures().holm {
         let found = holm(&p_values);
@@ -99,50 +87,6 @@ fn holms_p_values_are_the_step_down_ones() {
             .all(|(found, expected)| near(*found, *expected));
         assert!(all, "{found:?} {expected:?}");
     }
-}
-
-/// Independent values in blocks of one are the plain bootstrap.
-#[test]
-fn a_bootstrap_of_the_mean_is_scipys_but_for_chance() {
-    for (values, low, high) in fixtures().bootstrap {
-        let mut rng = Seed(1).keyed(Stream::Mix, 9, 9);
-        let (mut places, mut means) = (Vec::new(), Vec::new());
-        for _ in 0..20_000 {
-            resample_blocks(values.len(), 1, &mut rng, &mut places);
-            let sum: f64 = places.iter().map(|&place| values[place]).sum();
-            means.push(sum / values.len() as f64);
-        }
-        means.sort_by(f64::total_cmp);
-        let end = |q| sorted_quantile(&means, q).expect("there are means");
-        // Two bootstraps of 20,000 differ by some hundredths of the interval's width.
-        let slack = (high - low) * 0.04;
-        assert!((end(0.025) - low).abs() < slack && (end(0.975) - high).abs() < slack);
-    }
-}
-
-#[test]
-fn blocks_keep_neighbours_together() {
-    let mut rng = Seed(1).keyed(Stream::Mix, 9, 9);
-    let mut places = Vec::new();
-    let (mut followed, mut all) = (0, 0);
-    for _ in 0..200 {
-        resample_blocks(100, 5, &mut rng, &mut places);
-        assert_eq!(places.len(), 100);
-        followed += places
-            .windows(2)
-            .filter(|pair| pair[1] == (pair[0] + 1) % 100)
-            .count();
-        all += 99;
-    }
-    // 4 of 5, and a hundredth of the rest by chance.
-    let share = f64::from(u32::try_from(followed).unwrap_or(0)) / f64::from(all);
-    assert!((share - 0.802).abs() < 0.02, "{share}");
-    assert_eq!(
-        (block_length(1), block_length(12), block_length(720)),
-        (1, 3, 9)
-    );
-    resample_blocks(0, 5, &mut rng, &mut places);
-    assert!(places.is_empty());
 }
 
 #[test]

@@ -47,12 +47,6 @@ def quantile():
     return rows
 
 
-def interpolated():
-    rng = np.random.default_rng(3)
-    values = sorted(np.round(rng.exponential(1.0, 37), 4))
-    return [[list(values), q, float(np.quantile(values, q))] for q in [0.0, 0.1, 0.5, 0.9, 0.99, 1.0]]
-
-
 def holm():
     rng = np.random.default_rng(4)
     rows = [[0.01, 0.04, 0.03, 0.005]]
@@ -69,24 +63,11 @@ def holm():
     return [[p, adjusted(p)] for p in rows]
 
 
-def bootstrap():
-    """The standard error of a mean of independent values: what a bootstrap has to come near to."""
-    rng = np.random.default_rng(5)
-    rows = []
-    for count in [50, 200]:
-        values = np.round(rng.exponential(2.0, count), 4)
-        found = stats.bootstrap((values,), np.mean, n_resamples=20_000, random_state=1, method="percentile")
-        rows.append([list(values), found.confidence_interval.low, found.confidence_interval.high])
-    return rows
-
-
 fixtures = {
     "wilson": wilson(),
     "mean": mean(),
     "quantile": quantile(),
-    "interpolated": interpolated(),
     "holm": holm(),
-    "bootstrap": bootstrap(),
 }
 path = pathlib.Path(__file__).parent / "fixtures.json"
 lines = [f'"{name}": {json.dumps(rows)}' for name, rows in fixtures.items()]
