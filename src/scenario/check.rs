@@ -9,6 +9,7 @@
 mod arrivals;
 mod catalogue;
 mod distribution;
+mod expect;
 mod faults;
 mod fit;
 mod lengths;
@@ -70,11 +71,12 @@ fn scenario(
         .arrivals
         .and_then(|raw| arrivals::arrivals(raw, folder, &named, problems));
     let run = settings::run(raw.run, arrivals.as_ref(), recorded, problems);
-    let names: Vec<&String> = raw
+    let model_names: Vec<String> = raw
         .model
         .iter()
-        .flat_map(|models| models.value.keys())
+        .flat_map(|models| models.value.keys().cloned())
         .collect();
+    let names: Vec<&String> = model_names.iter().collect();
     let service = service::service(raw.service, &names, problems);
     let limiter = limiter::limiter(raw.limiter, &service, &target, problems);
     let retry = settings::retry(raw.retry, problems);
@@ -98,7 +100,11 @@ fn scenario(
         .prompt
         .map(|list| prompts::prompts(list, &around, problems));
     let prompts = prompts.into_iter().flatten().collect::<Option<Vec<_>>>();
-    let expect = settings::expectations(raw.expect, problems);
+    let named = expect::Named {
+        classes: &named,
+        models: &model_names,
+    };
+    let expect = expect::expectations(raw.expect, &named, problems);
     let models = models.into_iter().map(|model| model.model);
     Some(Scenario {
         name: name?.value,
