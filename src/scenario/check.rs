@@ -71,11 +71,8 @@ fn scenario(
         .arrivals
         .and_then(|raw| arrivals::arrivals(raw, folder, &named, problems));
     let run = settings::run(raw.run, arrivals.as_ref(), recorded, problems);
-    let model_names: Vec<String> = raw
-        .model
-        .iter()
-        .flat_map(|models| models.value.keys().cloned())
-        .collect();
+    let models = raw.model.iter().flat_map(|models| models.value.keys());
+    let model_names: Vec<String> = models.cloned().collect();
     let names: Vec<&String> = model_names.iter().collect();
     let service = service::service(raw.service, &names, problems);
     let limiter = limiter::limiter(raw.limiter, &service, &target, problems);

@@ -229,6 +229,7 @@ fn bound(
                     .context(metric.span.clone(), kind(wanted))
                     .help("write a bound in the metric's own unit"),
             );
+            return None;
         }
     }
     Some(Placed::new(bound.span, bound.value.value))
