@@ -206,6 +206,7 @@ fn recorder(classes: usize) -> Recorder {
         }],
         duration: Duration::from_secs(3600),
         clock_offset: Duration::ZERO,
+        warm_up: Duration::ZERO,
         streaming: false,
         intervals: true,
     })

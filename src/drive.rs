@@ -23,6 +23,26 @@ pub trait Observer {
 
     /// Called every now and then, with the time it is; the answer says whether to go on.
     fn tick(&mut self, now: Instant, engine: &Engine) -> Wish;
+
+    /// Asked whenever all that has happened has been told; the answer comes of that alone, so that in
+    /// virtual time the same run ends at the same instant.
+    fn wish(&self) -> Wish {
+        Wish::GoOn
+    }
+}
+
+/// Tells the observer what happened, until it wishes for nothing more.
+fn tell(engine: &mut Engine, observer: &mut impl Observer, now: Instant) {
+    loop {
+        while let Some(event) = engine.poll_event() {
+            observer.event(&event);
+        }
+        let wish = observer.wish();
+        if wish == Wish::GoOn || engine.stopped().is_some() {
+            return;
+        }
+        wish.grant(engine, now);
+    }
 }
 
 /// What whoever watches wants of the run.
@@ -119,6 +139,7 @@ pub fn recorder(scenario: &Scenario, clock_offset: Duration) -> Recorder {
             .collect(),
         duration: scenario.run.duration,
         clock_offset,
+        warm_up: scenario.run.warm_up,
         streaming: scenario.streams(),
         intervals: true,
     })

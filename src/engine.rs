@@ -379,6 +379,7 @@ impl Engine {
         });
         self.events.push_back(Event::Sent {
             at: self.now,
+            due: request.due,
             class: request.draw.class,
             model: request.draw.model,
             reserved: request.reserved.tokens,
@@ -410,6 +411,7 @@ impl Engine {
         }
         self.events.push_back(Event::Ended {
             at: self.now,
+            due: request.due,
             class: request.draw.class,
             model: request.draw.model,
             reserved: request.reserved.tokens,

@@ -62,7 +62,7 @@ impl Gauge {
     /// Whether more of it is worse or better, so that it can regress. Use of a quota is neither.
     #[must_use]
     pub const fn is_gated(self) -> bool {
-        !matches!(self, Self::Of(Metric::QuotaUseRpm | Metric::QuotaUseTpm))
+        !matches!(self, Self::Of(metric) if metric.is_quota_use())
     }
 
     /// Whether more of it is better.
@@ -70,7 +70,9 @@ impl Gauge {
     pub const fn is_better_higher(self) -> bool {
         matches!(
             self,
-            Self::Of(Metric::Goodput | Metric::OutputTokensPerSecond)
+            Self::Of(
+                Metric::Goodput | Metric::InputTokensPerSecond | Metric::OutputTokensPerSecond
+            )
         )
     }
 

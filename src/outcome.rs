@@ -378,6 +378,8 @@ pub enum Event {
     Sent {
         /// When it was admitted.
         at: Instant,
+        /// When its request became due.
+        due: Instant,
         /// Its prompt class.
         class: ClassIndex,
         /// Its model.
@@ -389,6 +391,8 @@ pub enum Event {
     Ended {
         /// When.
         at: Instant,
+        /// When its request became due.
+        due: Instant,
         /// Its prompt class.
         class: ClassIndex,
         /// Its model.

@@ -62,8 +62,11 @@ impl Run {
         let mut file = RunFile::read(&dir.join(RUN_FILE))?;
         let mut partial = None;
         if file.state == RunState::Running {
-            let (measured, note) = recover::measure_rows(&dir, &file.settings)?;
-            file.measured = measured;
+            let (concluded, note) = recover::measure_rows(&dir, &file.settings)?;
+            if let Some(concluded) = concluded {
+                file.measured = Some(concluded.measured);
+                file.measured_after_warm_up = concluded.after_warm_up;
+            }
             partial = Some(note);
         }
         Ok(Self {

@@ -136,6 +136,8 @@ pub enum TargetSettings {
 pub struct RunSettings {
     /// How long requests go on becoming due.
     pub duration: Duration,
+    /// Requests that are due earlier than this do not count in pass marks; zero if all do.
+    pub warm_up: Duration,
     /// How long the run waits afterwards for what is queued or under way.
     pub drain: Duration,
     /// The longest wait for one answer.

@@ -95,8 +95,10 @@ fn run(scenario: &Scenario, seed: u64) -> RunFile {
             models: Vec::new(),
             classes: Vec::new(),
             gate: None,
+            warm_up_ns: 0,
         },
         measured: Some(recording.0.finish(end).0),
+        measured_after_warm_up: None,
         verdicts: Vec::new(),
         error: None,
     }

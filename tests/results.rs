@@ -42,7 +42,9 @@ fn settings() -> Settings {
         clock_offset_ns: 0,
         enforcement: Some("bucket".to_owned()),
         adjustment: None,
+        gate: None,
         streaming: false,
+        warm_up_ns: 0,
         request_rows: true,
         models: vec![model("sonnet"), model("comma, \"quote\"")],
         classes: vec![
@@ -72,6 +74,7 @@ fn ending(state: RunState) -> Ending {
     Ending {
         state,
         measured: None,
+        measured_after_warm_up: None,
         verdicts: Vec::new(),
         error: None,
     }
@@ -146,11 +149,13 @@ fn dropped(id: u64) -> RequestRecord {
 /// What a recorder is told of a request while the run goes on.
 fn events(record: &RequestRecord) -> Vec<(Instant, Event)> {
     let (class, model, reserved) = (record.class, record.model, record.reserved);
+    let due = record.due;
     let sent = |at| {
         (
             at,
             Event::Sent {
                 at,
+                due,
                 class,
                 model,
                 reserved,
@@ -162,6 +167,7 @@ fn events(record: &RequestRecord) -> Vec<(Instant, Event)> {
             at,
             Event::Ended {
                 at,
+                due,
                 class,
                 model,
                 reserved,
@@ -233,15 +239,15 @@ fn write_run(root: &Path, records: &[RequestRecord], state: RunState) -> PathBuf
     let verdicts = vec![Verdict {
         metric: "latency.p99".to_owned(),
         at_most: Some(12.0),
-        at_least: None,
         value: Some(0.9),
         passed: true,
-        reason: None,
+        ..Verdict::default()
     }];
     writer
         .finish(Ending {
             state,
             measured: Some(measured),
+            measured_after_warm_up: None,
             verdicts,
             error: None,
         })

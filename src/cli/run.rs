@@ -72,7 +72,7 @@ fn simulate(scenario: &Scenario, out: &OutArgs) -> anyhow::Result<Exit> {
     let writer = create(scenario, out, Target::Sim, &clock, None)?;
     let recorder = drive::recorder(scenario, std::time::Duration::ZERO);
     let progress = Progress::new(scenario.run.duration, out.quiet);
-    let mut watcher = Watcher::new(recorder, writer, progress, signals);
+    let mut watcher = Watcher::new(recorder, scenario, writer, progress, signals);
     let mut engine = drive::engine(scenario);
     let now = simulated::run(scenario, &mut engine, &mut watcher);
     conclude(&watcher.finish(now, scenario, engine.stopped(), None)?)
@@ -157,7 +157,7 @@ async fn watch(
     let writer = create(scenario, out, target, &clock, Some(started))?;
     let recorder = drive::recorder(scenario, clock.minute_offset());
     let progress = Progress::new(scenario.run.duration, out.quiet);
-    let mut watcher = Watcher::new(recorder, writer, progress, signals);
+    let mut watcher = Watcher::new(recorder, scenario, writer, progress, signals);
     let mut engine = drive::engine(scenario);
     let driven = real::drive(&mut engine, sender, &clock, &mut watcher)
         .await
@@ -200,6 +200,7 @@ fn create(
         settings: Settings {
             duration_ns: nanos(scenario.run.duration),
             clock_offset_ns,
+            warm_up_ns: nanos(scenario.run.warm_up),
             enforcement: simulated.then(|| scenario.service.meters.enforcement.to_string()),
             adjustment: simulated.then(|| scenario.service.adjustment.name().to_owned()),
             streaming: scenario.streams(),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use bedload::drive::{Observer, Wish};
 use bedload::engine::{Engine, StopCause};
-use bedload::expect::{Expectation, Metric};
+use bedload::expect::{Expectation, Metric, Scope};
 use bedload::outcome::Event;
-use bedload::recorder::Recorder;
-use bedload::recorder::verdict::judge;
+use bedload::recorder::early::Missed;
+use bedload::recorder::{Conclusion, Recorder};
 use bedload::results::{Ending, ResultsError, Run, RunState, RunWriter};
 use bedload::scenario::Scenario;
 use bedload::time::Instant;
@@ -28,15 +28,19 @@ pub struct Watcher {
     flushed: Instant,
     write_error: Option<ResultsError>,
     wish: Wish,
+    /// The pass mark that ended the run, if one did.
+    missed: Option<Missed>,
 }
 
 impl Watcher {
     pub fn new(
-        recorder: Recorder,
+        mut recorder: Recorder,
+        scenario: &Scenario,
         writer: RunWriter,
         progress: Progress,
         signals: Signals,
     ) -> Self {
+        recorder.watch(&scenario.expect);
         Self {
             recorder,
             writer,
@@ -45,6 +49,7 @@ impl Watcher {
             flushed: Instant::ZERO,
             write_error: None,
             wish: Wish::GoOn,
+            missed: None,
         }
     }
 
@@ -58,11 +63,16 @@ impl Watcher {
         failure: Option<&anyhow::Error>,
     ) -> Result<Run, ResultsError> {
         self.progress.clear();
-        let (measured, intervals) = self.recorder.finish(now);
+        let missed = self.missed.take();
+        let Conclusion {
+            measured,
+            after_warm_up,
+            intervals,
+            verdicts,
+        } = self.recorder.conclude(now, &pass_marks(scenario));
         for interval in &intervals {
             self.writer.interval(interval);
         }
-        let verdicts = judge(&pass_marks(scenario), &measured);
         let state = match (failure, stopped) {
             (Some(_), _) => RunState::Failed,
             (None, Some(_)) => RunState::Interrupted,
@@ -72,15 +82,24 @@ impl Watcher {
             _ if failure.is_some() => failure.map(|error| format!("{error:#}")),
             Some(StopCause::Cost) => Some("`run.max_cost` was reached".to_owned()),
             Some(StopCause::Tokens) => Some("`run.max_total_tokens` was reached".to_owned()),
-            Some(StopCause::Requested) | None => None,
+            Some(StopCause::Requested) => missed.as_ref().map(reason),
+            None => None,
         };
         self.writer.finish(Ending {
             state,
             measured: Some(measured),
+            measured_after_warm_up: after_warm_up,
             verdicts,
             error,
         })
     }
+}
+
+/// Why the run was stopped for a pass mark.
+fn reason(missed: &Missed) -> String {
+    let seconds = (missed.at - Instant::ZERO).as_secs();
+    let name = &missed.name;
+    format!("{name} had clearly missed its pass mark after {seconds} s")
 }
 
 /// The largest share of requests that may fail, for whatever reason, where the scenario does not say.
@@ -92,12 +111,12 @@ const MAX_FAILED: f64 = 0.01;
 fn pass_marks(scenario: &Scenario) -> Vec<Expectation> {
     let mut marks = scenario.expect.clone();
     let at_most = |metric, share| Expectation {
-        metric,
         at_most: Some(share),
-        at_least: None,
+        ..Expectation::of_all(metric)
     };
     let own = |metric| {
-        let mut own = scenario.expect.iter().filter(|mark| mark.metric == metric);
+        let of_all = |mark: &&Expectation| mark.metric == metric && mark.of == Scope::All;
+        let mut own = scenario.expect.iter().filter(of_all);
         own.find_map(|mark| mark.at_most)
     };
     let throttled = own(Metric::ThrottleShare).unwrap_or_else(|| {
@@ -109,9 +128,8 @@ fn pass_marks(scenario: &Scenario) -> Vec<Expectation> {
         marks.push(at_most(Metric::FailureShare, throttled.max(MAX_FAILED)));
     }
     marks.push(Expectation {
-        metric: Metric::Completed,
-        at_most: None,
         at_least: Some(1.0),
+        ..Expectation::of_all(Metric::Completed)
     });
     marks
 }
@@ -125,6 +143,22 @@ impl Observer for Watcher {
         }
         while let Some(interval) = self.recorder.poll_interval() {
             self.writer.interval(&interval);
+            // Marks are looked at where intervals end. What was asked for before is no miss.
+            if self.missed.is_none() && self.wish == Wish::GoOn {
+                self.missed = self.recorder.missed();
+                if let Some(missed) = &self.missed {
+                    self.progress.clear();
+                    output::hint(&format!("stopping early: {}", reason(missed)));
+                }
+            }
+        }
+    }
+
+    fn wish(&self) -> Wish {
+        if self.missed.is_some() {
+            Wish::Stop
+        } else {
+            Wish::GoOn
         }
     }
 

@@ -16,10 +16,11 @@ use crate::statistics::{Interval, mean_test, newcombe};
 /// With one pair a change has to stand out of the noise by so many floors to be one.
 const FLOORS: f64 = 3.0;
 
-/// A gauge's value in a run; none if it was not measured.
+/// A gauge's value in a run, after its warm-up if it had one; none if it was not measured.
 #[must_use]
 pub fn value(gauge: Gauge, run: &RunFile) -> Option<f64> {
-    let measured = run.measured.as_ref()?;
+    let warm = run.measured_after_warm_up.as_ref();
+    let measured = warm.or(run.measured.as_ref())?;
     match gauge {
         Gauge::Of(metric) => measured.value(metric),
         Gauge::CostPerThousand => {

@@ -38,9 +38,7 @@ pub async fn drive(
             let outcome = target.send(dispatch);
             calls.spawn(async move { (dispatch.id, outcome.await) });
         }
-        while let Some(event) = engine.poll_event() {
-            observer.event(&event);
-        }
+        super::tell(engine, observer, now);
         if now >= next_tick {
             next_tick = now + TICK;
             let wish = observer.tick(now, engine);
@@ -53,9 +51,7 @@ pub async fn drive(
             .poll_timeout()
             .map_or(next_tick, |wake| wake.min(next_tick));
         if engine.is_done() {
-            while let Some(event) = engine.poll_event() {
-                observer.event(&event);
-            }
+            super::tell(engine, observer, now);
             return Ok(());
         }
         tokio::select! {

@@ -94,9 +94,7 @@ pub fn drive(
         while let Some(dispatch) = engine.poll_send() {
             calls.send(now, &dispatch, answers);
         }
-        while let Some(event) = engine.poll_event() {
-            observer.event(&event);
-        }
+        super::tell(engine, observer, now);
         steps += 1;
         if steps.is_multiple_of(STEPS_PER_TICK) {
             observer.tick(now, engine).grant(engine, now);
@@ -106,7 +104,11 @@ pub fn drive(
         now = match (wake, next) {
             (Some(wake), Some(next)) => wake.min(next),
             (Some(next), None) | (None, Some(next)) => next,
-            (None, None) => return now,
+            (None, None) => {
+                // What waited when the run was stopped has only just ended.
+                super::tell(engine, observer, now);
+                return now;
+            }
         };
         calls.arrive(now, answers);
         while let Some((id, call)) = calls.ended(now) {

@@ -57,6 +57,16 @@ impl Histograms {
         }
     }
 
+    /// Adds what `other` holds of one timing.
+    pub(super) fn merge_one(&mut self, other: &Self, timing: Timing) {
+        if let Some(other) = other.recorded(timing) {
+            match &mut self.kept[timing as usize] {
+                Some(kept) => kept.merge(other),
+                kept @ None => *kept = Some(other.clone()),
+            }
+        }
+    }
+
     /// All that was recorded of one timing; none if nothing was.
     pub(super) const fn recorded(&self, timing: Timing) -> Option<&Recorded> {
         self.kept[timing as usize].as_ref()

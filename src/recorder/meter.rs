@@ -28,6 +28,8 @@ const MINUTES_MAX: usize = 1_440;
 pub(super) struct Meter {
     /// From the beginning of the clock minute in which the run began.
     offset_ns: u64,
+    /// What was used before does not count.
+    from: Instant,
     /// The seconds over which the steady mean is taken.
     steady: std::ops::Range<u64>,
     /// The number of the first open second, from the beginning of that clock minute.
@@ -68,15 +70,17 @@ impl Default for Minutes {
 }
 
 impl Meter {
-    /// For a run of this duration that began `clock_offset` into a minute of the wall clock.
-    pub(super) fn new(duration: Duration, clock_offset: Duration) -> Self {
+    /// For a run of this duration that began `clock_offset` into a minute of the wall clock; only what
+    /// is used after the `warm_up` counts.
+    pub(super) fn new(duration: Duration, clock_offset: Duration, warm_up: Duration) -> Self {
         let offset_ns = nanos(clock_offset) % NANOS_PER_MINUTE;
         let second = |since_start: u64| since_start.saturating_add(offset_ns) / NANOS_PER_SECOND;
         let window_ns = nanos(duration);
-        let warm = second(NANOS_PER_MINUTE);
+        let warm = second(nanos(warm_up).max(NANOS_PER_MINUTE));
         let minutes = second(window_ns).saturating_sub(warm) / 60;
         Self {
             offset_ns,
+            from: Instant::ZERO + warm_up,
             steady: warm..warm + minutes * 60,
             first_open: 0,
             open: VecDeque::with_capacity(OPEN_SECONDS),
@@ -86,7 +90,9 @@ impl Meter {
 
     /// Counts tokens that an attempt settled when it ended.
     pub(super) fn settle(&mut self, at: Instant, settled: Tokens) {
-        self.at(at).settled += settled;
+        if at >= self.from {
+            self.at(at).settled += settled;
+        }
     }
 
     /// Counts the attempts of a request that ended, each when it was sent.
@@ -142,6 +148,9 @@ impl Meter {
     }
 
     fn attempt(&mut self, sent: Instant, reserved: Tokens, throttled: bool) {
+        if sent < self.from {
+            return;
+        }
         let second = self.at(sent);
         if throttled {
             second.refused += 1;
@@ -295,6 +304,7 @@ mod tests {
         Meter::new(
             Duration::from_secs(seconds),
             Duration::from_secs(offset_seconds),
+            Duration::ZERO,
         )
     }
 
@@ -327,6 +337,18 @@ mod tests {
         assert_eq!(used.tokens.steady_share(), Some(0.4));
         let settled: Vec<u64> = used.minutes.iter().map(|minute| minute.settled.0).collect();
         assert_eq!(settled, [57 * 40, 60 * 40, 60 * 40, 3 * 40]);
+    }
+
+    #[test]
+    fn what_was_used_before_the_end_of_the_warm_up_does_not_count() {
+        let second = Duration::from_secs;
+        let mut meter = Meter::new(second(240), second(0), second(100));
+        (0..240).for_each(|second| observe(&mut meter, &answered(second * 1_000)));
+        let used = used(meter, 140);
+        let requests: Vec<u64> = used.minutes.iter().map(|minute| minute.requests).collect();
+        assert_eq!(requests, [0, 20, 60, 60, 0]);
+        assert_eq!(used.requests.mean.round(), 60.0);
+        assert_eq!(used.requests.steady, Some(60.0));
     }
 
     #[test]
@@ -434,7 +456,8 @@ mod tests {
             sent in prop::collection::vec(0_u64..1_500_000, 1..300),
             offset_ms in 0_u64..60_000,
         ) {
-            let mut meter = Meter::new(Duration::from_secs(300), Duration::from_millis(offset_ms));
+            let mut meter = Meter::new(
+                Duration::from_secs(300), Duration::from_millis(offset_ms), Duration::ZERO);
             let mut requests: Vec<RequestRecord> = sent.iter().map(|&sent| answered(sent)).collect();
             requests.sort_by_key(|request| request.finished);
             requests.iter().for_each(|request| observe(&mut meter, request));

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::histograms::{Histograms, Timing};
 use super::measured::{Attempts, Counts, Group, Throttles};
 use super::spread::{inflated_latency, spread};
+use crate::expect::Metric;
 use crate::outcome::{DropReason, Failure, Outcome, RequestRecord};
 use crate::price::Price;
 use crate::time::{Instant, nanos};
@@ -42,9 +43,21 @@ pub(super) struct EndedAttempt {
     pub(super) failure: Option<Failure>,
 }
 
+/// A share of things that are counted one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct CountedShare {
+    pub(super) hits: u64,
+    /// Those that are known to be hits or not.
+    pub(super) ended: u64,
+    /// Those that are under way.
+    pub(super) pending: u64,
+}
+
 /// What a tally needs to know of the run to become a [`Group`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
+    /// How long load was offered.
+    pub(super) window: Duration,
     /// What rates are over.
     pub(super) elapsed: Duration,
     /// Whether there are first tokens.
@@ -127,6 +140,12 @@ impl Tally {
 
     /// Adds the totals of other requests.
     pub(super) fn merge(&mut self, other: &Self) {
+        self.merge_numbers(other);
+        self.histograms.merge(&other.histograms);
+    }
+
+    /// Adds the totals of other requests, but for their histograms.
+    pub(super) fn merge_numbers(&mut self, other: &Self) {
         self.counts.merge(other.counts);
         add_each(&mut self.failures, &other.failures);
         add_each(&mut self.drops, &other.drops);
@@ -134,13 +153,36 @@ impl Tally {
         self.sent += other.sent;
         self.answered += other.answered;
         add_each(&mut self.attempt_failures, &other.attempt_failures);
-        self.histograms.merge(&other.histograms);
         self.usage += other.usage;
         self.input_estimated += other.input_estimated;
         self.input_counted += other.input_counted;
         self.reserved += other.reserved;
         self.settled += other.settled;
         self.wasted += other.wasted;
+    }
+
+    /// A share that is counted one by one; none of any other metric.
+    pub(super) fn counted_share(&self, metric: Metric) -> Option<CountedShare> {
+        let counts = self.counts;
+        let ended = counts.completed + counts.failed + counts.dropped;
+        let of_requests = |hits| CountedShare {
+            hits,
+            ended,
+            pending: counts.intended.saturating_sub(ended + counts.cancelled),
+        };
+        match metric {
+            Metric::FailureShare => Some(of_requests(counts.failed)),
+            Metric::DropShare => Some(of_requests(counts.dropped)),
+            Metric::ThrottleShare => {
+                let attempts = self.attempts();
+                Some(CountedShare {
+                    hits: attempts.throttled.total(),
+                    ended: attempts.sent.saturating_sub(attempts.unfinished),
+                    pending: attempts.unfinished,
+                })
+            }
+            _ => None,
+        }
     }
 
     /// What the tokens cost; none if there are any and the price is not known.

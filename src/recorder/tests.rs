@@ -44,6 +44,7 @@ fn settings(intervals: bool) -> RecorderSettings {
         models: vec![model("first", Some(price)), model("second", None)],
         duration: Duration::from_secs(60),
         clock_offset: Duration::ZERO,
+        warm_up: Duration::ZERO,
         streaming: false,
         intervals,
     }
@@ -106,6 +107,7 @@ fn attempt(
     failure: Option<Failure>,
 ) -> [(Instant, Event); 2] {
     let &mut RequestRecord {
+        due,
         class,
         model,
         reserved,
@@ -129,6 +131,7 @@ fn attempt(
     (record.usage, record.settled) = (usage, settled);
     let end = Event::Ended {
         at: ended,
+        due,
         class,
         model,
         reserved,
@@ -141,6 +144,7 @@ fn attempt(
             at,
             Event::Sent {
                 at,
+                due,
                 class,
                 model,
                 reserved,
@@ -152,21 +156,36 @@ fn attempt(
 
 /// Records a made-up run to its end: what was measured, and its intervals.
 fn record(fates: &[Fate], intervals: bool) -> (Measured, Vec<Interval>) {
+    let concluded = conclude(fates, settings(intervals), &[]);
+    (concluded.measured, concluded.intervals)
+}
+
+/// The same, with all that is known in the end.
+fn conclude(fates: &[Fate], settings: RecorderSettings, marks: &[Expectation]) -> Conclusion {
     let mut events: Vec<(Instant, Event)> = (0..)
         .zip(fates)
         .flat_map(|(id, fate)| events_of(id, fate))
         .collect();
     events.sort_by_key(|(at, _)| *at);
-    let mut recorder = Recorder::new(settings(intervals));
+    let mut recorder = Recorder::new(settings);
     let mut closed = Vec::new();
     for (_, event) in &events {
         recorder.observe(event);
         closed.extend(std::iter::from_fn(|| recorder.poll_interval()));
     }
     let end = events.last().map_or(Instant::ZERO, |(at, _)| *at);
-    let (measured, rest) = recorder.finish(end);
-    closed.extend(rest);
-    (measured, closed)
+    let mut concluded = recorder.conclude(end, marks);
+    closed.append(&mut concluded.intervals);
+    concluded.intervals = closed;
+    concluded
+}
+
+/// With a warm-up of so many milliseconds.
+fn warmed(intervals: bool, warm_up: u64) -> RecorderSettings {
+    RecorderSettings {
+        warm_up: Duration::from_millis(warm_up),
+        ..settings(intervals)
+    }
 }
 
 fn fates() -> impl Strategy<Value = Vec<Fate>> {
@@ -289,6 +308,78 @@ proptest! {
         prop_assert_eq!(directly, measured);
         prop_assert!(none.is_empty());
     }
+
+    /// A warm-up changes nothing of the whole, and what counts is what a run without the requests of
+    /// the warm-up would have counted.
+    #[test]
+    fn the_warm_up_and_the_rest_add_up_to_the_whole(
+        fates in fates(), warm_up in 1_u64..60_000, intervals: bool,
+    ) {
+        let plain = conclude(&fates, settings(intervals), &[]);
+        let split = conclude(&fates, warmed(intervals, warm_up), &[]);
+        prop_assert_eq!(&split.measured, &plain.measured);
+        prop_assert_eq!(&split.intervals, &plain.intervals);
+        prop_assert_eq!(plain.after_warm_up, None);
+        let after = split.after_warm_up.expect("the run has a warm-up");
+        prop_assert!(after.conserved);
+
+        let (early, late): (Vec<Fate>, Vec<Fate>) =
+            fates.into_iter().partition(|fate| fate.due < warm_up);
+        let (early, late) = (record(&early, intervals).0, record(&late, intervals).0);
+        let groups = |of: &Measured| -> Vec<Group> {
+            let groups = of.classes.iter().chain(&of.models).chain([&of.total]);
+            groups.cloned().map(|group| Group {
+                // Over another length of time.
+                requests_per_second: 0.0,
+                input_tokens_per_second: 0.0,
+                output_tokens_per_second: 0.0,
+                ..group
+            }).collect()
+        };
+        prop_assert_eq!(groups(&after), groups(&late));
+        let (whole, of_warm_up) = (&split.measured.total, &early.total);
+        prop_assert_eq!(
+            whole.counts.intended, after.total.counts.intended + of_warm_up.counts.intended);
+        prop_assert_eq!(whole.attempts.sent, after.total.attempts.sent + of_warm_up.attempts.sent);
+        prop_assert_eq!(whole.settled, after.total.settled + of_warm_up.settled);
+        prop_assert_eq!(whole.latency.count, after.total.latency.count + of_warm_up.latency.count);
+    }
+
+    /// Bounds as two keys or as one pair are the same, and so is a mark of the only class there is.
+    #[test]
+    fn the_values_of_classes_and_models_are_those_of_their_groups(fates in fates()) {
+        let completed = Metric::Completed;
+        let of = |of| Expectation { of, at_least: Some(1.0), ..Expectation::of_all(completed) };
+        let classes = (0..3).map(|class| of(Scope::Class(ClassIndex(class))));
+        let models = (0..2).map(|model| of(Scope::Model(ModelIndex(model))));
+        let marks: Vec<Expectation> = classes.chain(models).chain([of(Scope::All)]).collect();
+        let verdicts = conclude(&fates, settings(false), &marks).verdicts;
+        let values: Vec<f64> = verdicts.iter().filter_map(|verdict| verdict.value).collect();
+        let [a, b, c, first, second, all] = values[..] else {
+            panic!("every one of them was counted: {verdicts:?}")
+        };
+        prop_assert_eq!((a + b + c, first + second), (all, all));
+        prop_assert_eq!((a + c, b), (first, second));
+    }
+
+    /// An interval holds the value that it is of.
+    #[test]
+    fn intervals_hold_their_values(fates in fates(), warm_up in 0_u64..30_000) {
+        let marks: Vec<Expectation> = Metric::all()
+            .filter(|metric| metric.has_interval())
+            .map(Expectation::of_all)
+            .collect();
+        let verdicts = conclude(&fates, warmed(true, warm_up), &marks).verdicts;
+        for verdict in verdicts {
+            let (Some(value), Some(ends)) = (verdict.value, verdict.interval) else { continue };
+            if let ends::End::At(low) = ends.low {
+                prop_assert!(low <= value, "{:?}", verdict);
+            }
+            if let ends::End::At(high) = ends.high {
+                prop_assert!(value <= high, "{:?}", verdict);
+            }
+        }
+    }
 }
 
 #[test]
@@ -376,6 +467,66 @@ fn rates_are_over_the_time_until_the_last_thing_happened() {
     assert_eq!(measured.elapsed_ns, 10_000_000_000);
     assert_eq!(measured.total.requests_per_second, 0.2);
     assert_eq!(measured.total.output_tokens_per_second, 4.0);
+}
+
+#[test]
+fn rates_after_a_warm_up_are_over_the_time_since() {
+    let fates = [
+        answered(0, 1_000),
+        answered(3_000, 1_000),
+        answered(4_000, 6_000),
+    ];
+    let mark = Expectation {
+        at_least: Some(0.25),
+        ..Expectation::of_all(Metric::Goodput)
+    };
+    let concluded = conclude(&fates, warmed(true, 2_000), &[mark]);
+    assert_eq!(concluded.measured.total.requests_per_second, 0.3);
+    let after = concluded.after_warm_up.expect("the run has a warm-up");
+    assert_eq!(
+        (after.window_ns, after.elapsed_ns),
+        (58_000_000_000, 8_000_000_000)
+    );
+    assert_eq!(after.total.requests_per_second, 0.25);
+    assert_eq!(concluded.verdicts[0].value, Some(0.25));
+    assert!(concluded.verdicts[0].passed);
+}
+
+#[test]
+fn a_mark_is_looked_at_where_intervals_end() {
+    let refused = |due| Fate {
+        class: 1,
+        end: Outcome::Failed(Failure::Validation),
+        ..answered(due, 10)
+    };
+    let mark = Expectation {
+        of: Scope::Class(ClassIndex(1)),
+        at_most: Some(0.01),
+        abort_on_fail: true,
+        ..Expectation::of_all(Metric::FailureShare)
+    };
+    let mut events: Vec<(Instant, Event)> = (0..300)
+        .flat_map(|id| events_of(id, &refused(id * 50)))
+        .collect();
+    events.sort_by_key(|(at, _)| *at);
+    let missed_at = |warm_up, intervals| {
+        let mut recorder = Recorder::new(warmed(intervals, warm_up));
+        recorder.watch(&[mark]);
+        let first = events.iter().find_map(|(at, event)| {
+            recorder.observe(event);
+            Some((*at, recorder.missed()?))
+        });
+        let (at, missed) = first?;
+        assert_eq!(missed.name, "failure_share of b");
+        Some((at, missed.at))
+    };
+    // A hundred have failed when the first interval ends; the event that ends it says so.
+    let five = Instant::from_secs(5);
+    assert_eq!(missed_at(0, true), Some((five, five)));
+    assert_eq!(missed_at(0, false), Some((five, five)));
+    let ten = Instant::from_secs(10);
+    assert_eq!(missed_at(5_000, true), Some((ten, ten)));
+    assert_eq!(missed_at(50_000, true), None);
 }
 
 #[test]

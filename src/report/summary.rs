@@ -7,6 +7,7 @@ use super::words::{count, counted, length, part_of, percent, wrap};
 use super::{quotas, times};
 use crate::expect::{Kind, Metric};
 use crate::outcome::Failure;
+use crate::recorder::ends::{End, Ends};
 use crate::recorder::measured::{Group, Measured, QuotaUse, Spread, Throttles};
 use crate::recorder::verdict::Verdict;
 use crate::results::{Run, RunFile, RunState, Target};
@@ -104,7 +105,7 @@ impl Page {
         let mut sentences = vec![(Paint::Strong, sentence(file))];
         let missed = file.verdicts.iter().filter(|verdict| !verdict.passed);
         let missed: Vec<String> = missed
-            .map(|verdict| format!("`{}`", verdict.metric))
+            .map(|verdict| format!("`{}`", verdict.name()))
             .collect();
         let marks = file.verdicts.len() as u64;
         match missed.len() {
@@ -219,24 +220,42 @@ impl Page {
     fn verdict(&mut self, label: &str, verdict: &Verdict) {
         let kind = Metric::parse(&verdict.metric).map_or(Kind::Number, Metric::kind);
         let found = match (verdict.value, &verdict.reason) {
-            (Some(value), _) => format!("is {}", quantity(kind, value)),
+            (Some(value), _) => format!(
+                "is {}{}",
+                quantity(kind, value),
+                verdict
+                    .interval
+                    .map_or_else(String::new, |interval| range(kind, interval))
+            ),
             (None, Some(reason)) => format!("is {reason}"),
             (None, None) => "was not measured".to_owned(),
         };
-        let bounds: Vec<String> = [("at most", verdict.at_most), ("at least", verdict.at_least)]
-            .into_iter()
-            .filter_map(|(bound, value)| Some(format!("{bound} {}", quantity(kind, value?))))
-            .collect();
+        let surely = if verdict.sure { "surely " } else { "" };
+        let wanted = match (verdict.at_most, verdict.at_least) {
+            (Some(most), Some(least)) => {
+                format!("between {}", ends(kind, least, most).join(" and "))
+            }
+            (Some(most), None) => format!("at most {}", quantity(kind, most)),
+            (None, Some(least)) => format!("at least {}", quantity(kind, least)),
+            (None, None) => "nothing".to_owned(),
+        };
         let (paint, word) = if verdict.passed {
             (Paint::Good, "passed")
         } else {
             (Paint::Bad, "MISSED")
         };
-        let bounds = bounds.join(" and ");
+        let note = match (verdict.value, &verdict.reason) {
+            (Some(_), Some(reason)) => format!("; {reason}"),
+            _ if verdict.is_close() => "; too close to call".to_owned(),
+            _ => String::new(),
+        };
         self.painted(
             label,
             paint,
-            &format!("{word}  {} {found}, wanted {bounds}", verdict.metric),
+            &format!(
+                "{word}  {} {found}, wanted {surely}{wanted}{note}",
+                verdict.name()
+            ),
         );
     }
 }
@@ -301,7 +320,10 @@ fn cut_short(run: &Run) -> Option<String> {
             ))
         }
         (None, RunState::Running) => Some("this run still goes on".to_owned()),
-        (None, RunState::Interrupted) => Some(because("the run was interrupted")),
+        (None, RunState::Interrupted) => Some(match error {
+            Some(error) => format!("stopped early: {error}"),
+            None => "the run was interrupted".to_owned(),
+        }),
         (None, RunState::Failed) => Some(because("the run could not be completed")),
         (None, RunState::Complete) => error.map(ToOwned::to_owned),
     }
@@ -360,6 +382,31 @@ fn quantity(kind: Kind, value: f64) -> String {
         }
         .to_string(),
     }
+}
+
+/// A confidence interval in parentheses, with a space before; nothing if neither end is known.
+fn range(kind: Kind, interval: Ends) -> String {
+    let text = match (interval.low, interval.high) {
+        (End::TooFew, End::TooFew) => return String::new(),
+        (End::At(low), End::At(high)) => ends(kind, low, high).join(" to "),
+        (End::At(low), End::TooFew) => format!("at least {}", quantity(kind, low)),
+        (End::TooFew, End::At(high)) => format!("at most {}", quantity(kind, high)),
+        (End::At(low), End::Infinite) => format!("{} to infinite", quantity(kind, low)),
+        (End::TooFew | End::Infinite, End::Infinite) | (End::Infinite, _) => "infinite".to_owned(),
+    };
+    format!(" ({text})")
+}
+
+/// Two values, the first without its unit where the second has the same.
+fn ends(kind: Kind, low: f64, high: f64) -> [String; 2] {
+    let (low, high) = (quantity(kind, low), quantity(kind, high));
+    let unit = |text: &str| text.split_once(' ').map(|(_, unit)| unit.to_owned());
+    let bare = low.split(' ').next().unwrap_or_default().to_owned();
+    // Zero is zero in any unit.
+    if unit(&low).is_some() && (unit(&low) == unit(&high) || bare == "0") {
+        return [bare, high];
+    }
+    [low, high]
 }
 
 /// What a reader might look for and not find, or take for more than it is.

@@ -149,10 +149,9 @@ fn run() -> Run {
     let mark = |metric: &str, at_most: f64, value: f64| Verdict {
         metric: metric.to_owned(),
         at_most: Some(at_most),
-        at_least: None,
         value: Some(value),
         passed: value <= at_most,
-        reason: None,
+        ..Verdict::default()
     };
     Run {
         dir: Some(PathBuf::from("reports/support-desk/20261123T221500Z")),
@@ -177,12 +176,14 @@ fn run() -> Run {
                 enforcement: Some("bucket".to_owned()),
                 adjustment: Some("at_end".to_owned()),
                 streaming: false,
+                warm_up_ns: 0,
                 request_rows: true,
                 models: vec![model],
                 classes: vec![class("explain"), class("summarise")],
                 gate: None,
             },
             measured: Some(measured),
+            measured_after_warm_up: None,
             verdicts: vec![
                 mark("latency.p99", 4.5, 4.8),
                 mark("throttle_share", 0.01, 0.009_93),
@@ -335,7 +336,7 @@ fn a_run_that_is_not_whole_says_why() {
     run.file.error = Some("`run.max_cost` was reached".to_owned());
     assert_eq!(
         head(&run),
-        "2 requests in 60 s: all answered | the run was interrupted: `run.max_cost` was reached"
+        "2 requests in 60 s: all answered | stopped early: `run.max_cost` was reached"
     );
 
     run.file.state = RunState::Running;
@@ -367,11 +368,10 @@ fn a_pass_mark_without_a_value_says_why_it_is_missed() {
         metric: "latency.p99".to_owned(),
         at_most: Some(12.0),
         at_least: Some(0.5),
-        value: None,
-        passed: false,
         reason: Some("not measured: too few samples".to_owned()),
+        ..Verdict::default()
     }];
     let text = summary(&run, Style::new(false));
-    let line = "MISSED  latency.p99 is not measured: too few samples, wanted at most 12 s and at";
+    let line = "MISSED  latency.p99 is not measured: too few samples, wanted between";
     assert!(text.contains(line), "{text}");
 }

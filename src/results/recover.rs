@@ -15,8 +15,7 @@ use super::error::ResultsError;
 use super::rows::RequestRows;
 use super::run_file::Settings;
 use crate::outcome::{Event, Failure, ModelIndex, Outcome, RequestRecord};
-use crate::recorder::measured::Measured;
-use crate::recorder::{ModelInfo, Recorder, RecorderSettings};
+use crate::recorder::{Conclusion, ModelInfo, Recorder, RecorderSettings};
 use crate::time::Instant;
 use crate::units::{TokenUsage, Tokens};
 
@@ -50,6 +49,7 @@ impl Settings {
                 .collect(),
             duration: Duration::from_nanos(self.duration_ns),
             clock_offset: Duration::from_nanos(self.clock_offset_ns),
+            warm_up: Duration::from_nanos(self.warm_up_ns),
             streaming: self.streaming,
             intervals,
         }
@@ -60,7 +60,7 @@ impl Settings {
 pub(super) fn measure_rows(
     dir: &Path,
     settings: &Settings,
-) -> Result<(Option<Measured>, PartialNote), ResultsError> {
+) -> Result<(Option<Conclusion>, PartialNote), ResultsError> {
     let mut note = PartialNote {
         rows: 0,
         torn_line: false,
@@ -76,7 +76,7 @@ pub(super) fn measure_rows(
     Ok((measured, note))
 }
 
-fn measure(records: &[RequestRecord], settings: &Settings) -> Measured {
+fn measure(records: &[RequestRecord], settings: &Settings) -> Conclusion {
     let mut steps = Vec::with_capacity(4 * records.len());
     for (place, record) in records.iter().enumerate() {
         push_steps(record, |at, step| steps.push((at, place, step)));
@@ -88,7 +88,7 @@ fn measure(records: &[RequestRecord], settings: &Settings) -> Measured {
         recorder.observe(&event(&records[place], at, step));
     }
     let end = steps.last().map_or(Instant::ZERO, |&(at, ..)| at);
-    recorder.finish(end).0
+    recorder.conclude(end, &[])
 }
 
 /// Something that happened to a request. Steps are sorted in place of events, which are ten times
@@ -136,10 +136,12 @@ fn push_steps(record: &RequestRecord, mut push: impl FnMut(Instant, Step)) {
 
 fn event(record: &RequestRecord, at: Instant, step: Step) -> Event {
     let (class, model, reserved) = (record.class, record.model, record.reserved);
+    let due = record.due;
     match step {
         Step::Due => Event::Due { at, class },
         Step::Sent => Event::Sent {
             at,
+            due,
             class,
             model,
             reserved,
@@ -152,6 +154,7 @@ fn event(record: &RequestRecord, at: Instant, step: Step) -> Event {
             };
             Event::Ended {
                 at,
+                due,
                 class,
                 model,
                 reserved,

@@ -53,6 +53,11 @@ pub struct RunFile {
     pub settings: Settings,
     /// What was measured; none while the run goes on, and after it was killed.
     pub measured: Option<Measured>,
+    /// What was measured of the requests that were due after the warm-up, which is what pass marks look
+    /// at; rates are over the time since, and use of a quota is what was used since, whoever used it.
+    /// None without a warm-up.
+    #[serde(default)]
+    pub measured_after_warm_up: Option<Measured>,
     /// The scenario's pass marks against what was measured.
     pub verdicts: Vec<Verdict>,
     /// Why the run could not be completed, or why its files are not whole.
@@ -112,6 +117,10 @@ pub struct Settings {
     pub duration_ns: u64,
     /// How far into a minute of the wall clock the run began, in nanoseconds.
     pub clock_offset_ns: u64,
+    /// Requests that were due earlier than this do not count in pass marks, in nanoseconds; zero if all
+    /// do.
+    #[serde(default)]
+    pub warm_up_ns: u64,
     /// How stub and simulator count quota, such as `bucket`; none against Bedrock.
     pub enforcement: Option<String>,
     /// When stub and simulator adjust a reservation to what is really used, such as `at_end`; none

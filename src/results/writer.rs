@@ -51,6 +51,8 @@ pub struct Ending {
     pub state: RunState,
     /// What was measured, if anything.
     pub measured: Option<Measured>,
+    /// What was measured of the requests after the warm-up, if there was one.
+    pub measured_after_warm_up: Option<Measured>,
     /// The pass marks against it.
     pub verdicts: Vec<Verdict>,
     /// Why it could not be completed.
@@ -98,6 +100,7 @@ impl RunWriter {
             started: header.started,
             settings: header.settings,
             measured: None,
+            measured_after_warm_up: None,
             verdicts: Vec::new(),
             error: None,
         };
@@ -174,6 +177,7 @@ impl RunWriter {
         let mut file = self.file.clone();
         file.state = ending.state;
         file.measured = ending.measured;
+        file.measured_after_warm_up = ending.measured_after_warm_up;
         file.verdicts = ending.verdicts;
         file.error = ending.error.or_else(|| {
             synced
@@ -255,6 +259,7 @@ mod tests {
                 enforcement: None,
                 adjustment: None,
                 streaming: false,
+                warm_up_ns: 0,
                 request_rows: false,
                 models: Vec::new(),
                 classes: Vec::new(),
@@ -272,6 +277,7 @@ mod tests {
         let error = writer.finish(Ending {
             state: RunState::Complete,
             measured: Some(Measured::default()),
+            measured_after_warm_up: None,
             verdicts: Vec::new(),
             error: None,
         });

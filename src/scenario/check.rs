@@ -9,6 +9,7 @@
 mod arrivals;
 mod catalogue;
 mod distribution;
+mod expect;
 mod faults;
 mod fit;
 mod gate;
@@ -73,11 +74,9 @@ fn scenario(
         .arrivals
         .and_then(|raw| arrivals::arrivals(raw, folder, &named, problems));
     let run = settings::run(raw.run, arrivals.as_ref(), recorded, problems);
-    let names: Vec<&String> = raw
-        .model
-        .iter()
-        .flat_map(|models| models.value.keys())
-        .collect();
+    let models = raw.model.iter().flat_map(|models| models.value.keys());
+    let model_names: Vec<String> = models.cloned().collect();
+    let names: Vec<&String> = model_names.iter().collect();
     let service = service::service(raw.service, &names, problems);
     let limiter = limiter::limiter(raw.limiter, &service, &target, problems);
     let retry = settings::retry(raw.retry, problems);
@@ -101,7 +100,11 @@ fn scenario(
         .prompt
         .map(|list| prompts::prompts(list, &around, problems));
     let prompts = prompts.into_iter().flatten().collect::<Option<Vec<_>>>();
-    let expect = settings::expectations(raw.expect, problems);
+    let named = expect::Named {
+        classes: &named,
+        models: &model_names,
+    };
+    let expect = expect::expectations(raw.expect, &named, problems);
     let gate = raw.gate.map(|raw| gate::gate(raw.value, problems));
     let tune = raw.tune.map(|raw| tune::tune(raw.value, problems));
     let models = models.into_iter().map(|model| model.model);

@@ -99,6 +99,8 @@ pub(super) struct RawBedrock {
 pub(super) struct RawRun {
     /// How long requests go on becoming due; a trace's own length and a second unless given.
     pub duration: Option<Field<Duration>>,
+    /// Requests that are due earlier than this do not count in pass marks; all count unless given.
+    pub warm_up: Option<Field<Duration>>,
     /// How long the run waits afterwards for what is queued or under way; "30s" unless given.
     pub drain: Option<Field<Duration>>,
     /// The longest wait for one answer; "60s" unless given.
@@ -507,10 +509,21 @@ pub(super) struct RawExpect {
     /// What is looked at, such as `latency.p99` or `throttle_share`.
     #[schemars(required)]
     pub metric: Option<Field<Metric>>,
+    /// Only requests of this prompt class count.
+    pub class: Option<Field<String>>,
+    /// Only requests to this model count.
+    pub model: Option<Field<String>>,
     /// The largest value that passes.
     pub at_most: Option<Field<Bound>>,
     /// The smallest value that passes.
     pub at_least: Option<Field<Bound>>,
+    /// The smallest and the largest value that pass, in place of the two above.
+    pub between: Option<List<Field<Bound>>>,
+    /// Whether the whole 95 % confidence interval must lie between the bounds, and not the value alone;
+    /// false unless given.
+    pub sure: Option<Field<bool>>,
+    /// Whether the run stops sending as soon as it is clear that the mark is missed; false unless given.
+    pub abort_on_fail: Option<Field<bool>>,
 }
 
 /// By what `bedload compare` judges runs of this scenario. What is typed there takes precedence.

@@ -31,6 +31,7 @@ fn settings() -> Settings {
         enforcement: None,
         adjustment: None,
         streaming: false,
+        warm_up_ns: 0,
         request_rows: true,
         models: vec![model("sonnet"), model("comma, \"quote\"")],
         classes: vec![class("explain", 0), class("summarise", 1)],

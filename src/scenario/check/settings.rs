@@ -1,14 +1,13 @@
-//! The tables that stand for themselves: `[target]`, `[run]`, `[retry]`, `[[expect]]`.
+//! The tables that stand for themselves: `[target]`, `[run]`, `[retry]`.
 
 use std::time::Duration;
 
 use super::super::diagnostic::Diagnostic;
 use super::super::problems::Problems;
-use super::super::raw::{RawExpect, RawRetry, RawRun, RawTarget};
-use super::super::value::{Bound, Field, List, Placed};
+use super::super::raw::{RawRetry, RawRun, RawTarget};
+use super::super::value::{Field, Placed};
 use super::super::{RunSettings, TargetSettings};
 use crate::arrivals::ArrivalProcess;
-use crate::expect::{Expectation, Kind, Metric};
 use crate::retry::RetryPolicy;
 use crate::units::{Share, Tokens};
 
@@ -70,17 +69,21 @@ pub(super) fn run(
     problems.above_zero("request_timeout", request_timeout.as_ref());
     let max_in_flight = problems.read(raw.max_in_flight);
     problems.above_zero("max_in_flight", max_in_flight.as_ref());
+    let warm_up = problems.read(raw.warm_up);
     let replayed = arrivals.and_then(super::arrivals::trace_length);
+    let length = duration.as_ref().map_or_else(
+        // One second more, so that the last request of a trace is due within the run.
+        || {
+            replayed.map_or(LONGEST_RUN, |length| {
+                length.saturating_add(Duration::from_secs(1))
+            })
+        },
+        |duration| duration.value,
+    );
+    leaves_something(warm_up.as_ref(), duration.as_ref(), length, problems);
     RunSettings {
-        duration: duration.map_or_else(
-            // One second more, so that the last request of a trace is due within the run.
-            || {
-                replayed.map_or(LONGEST_RUN, |length| {
-                    length.saturating_add(Duration::from_secs(1))
-                })
-            },
-            |duration| duration.value,
-        ),
+        duration: length,
+        warm_up: warm_up.map_or(Duration::ZERO, |warm_up| warm_up.value),
         drain: problems.get(raw.drain).unwrap_or(Duration::from_secs(30)),
         request_timeout: request_timeout.map_or(Duration::from_secs(60), |length| length.value),
         max_requests: max_requests.map(|requests| requests.value),
@@ -96,6 +99,27 @@ pub(super) fn run(
         ),
         request_rows: problems.get(raw.request_rows).unwrap_or(true),
     }
+}
+
+/// Says that the warm-up is the whole run, if it is. The length of a run whose duration could not be read
+/// is nobody's.
+fn leaves_something(
+    warm_up: Option<&Placed<Duration>>,
+    duration: Option<&Placed<Duration>>,
+    length: Duration,
+    problems: &mut Problems,
+) {
+    let Some(warm_up) = warm_up.filter(|warm_up| warm_up.value >= length && !length.is_zero())
+    else {
+        return;
+    };
+    let title = "`warm_up` is as long as the run: nothing is left to be judged";
+    let problem = Diagnostic::error("warm-up-too-long", title).at(warm_up.span.clone(), "");
+    let problem = match duration {
+        Some(duration) => problem.context(duration.span.clone(), "the run"),
+        None => problem,
+    };
+    problems.push(problem.help("write a shorter one, or a longer `duration`"));
 }
 
 /// When failed attempts are followed by others.
@@ -122,82 +146,6 @@ pub(super) fn retry(raw: Option<Placed<RawRetry>>, problems: &mut Problems) -> R
         } else {
             default.on
         },
-    }
-}
-
-/// The pass marks that could be read.
-pub(super) fn expectations(
-    list: Option<List<Placed<RawExpect>>>,
-    problems: &mut Problems,
-) -> Vec<Expectation> {
-    let marks = list.map(|list| list.value).unwrap_or_default();
-    marks
-        .into_iter()
-        .filter_map(|raw| expectation(raw, problems))
-        .collect()
-}
-
-fn expectation(raw: Placed<RawExpect>, problems: &mut Problems) -> Option<Expectation> {
-    let Placed { span, value: raw } = raw;
-    let metric = problems.require(raw.metric, "metric", &span, "`metric = \"latency.p99\"`");
-    if raw.at_most.is_none() && raw.at_least.is_none() {
-        let problem = Diagnostic::error("no-bound", "this pass mark has no bound");
-        problems.push(problem.at(span, "").help("add `at_most` or `at_least`"));
-    }
-    let at_most = bound(raw.at_most, metric.as_ref(), problems);
-    let at_least = bound(raw.at_least, metric.as_ref(), problems);
-    if let (Some(most), Some(least)) = (&at_most, &at_least)
-        && least.value > most.value
-    {
-        problems.push(
-            Diagnostic::error(
-                "min-above-max",
-                "`at_least` is above `at_most`: nothing passes",
-            )
-            .at(least.span.clone(), "above `at_most`")
-            .context(most.span.clone(), "below `at_least`")
-            .help("swap them"),
-        );
-    }
-    Some(Expectation {
-        metric: metric?.value,
-        at_most: at_most.map(|bound| bound.value),
-        at_least: at_least.map(|bound| bound.value),
-    })
-}
-
-fn bound(
-    field: Option<Field<Bound>>,
-    metric: Option<&Placed<Metric>>,
-    problems: &mut Problems,
-) -> Option<Placed<f64>> {
-    let bound = problems.read(field)?;
-    if let (Some(given), Some(metric)) = (bound.value.kind, metric) {
-        let wanted = metric.value.kind();
-        if given != wanted {
-            let title = format!(
-                "`{}` is {}, not {}",
-                metric.value,
-                kind(wanted),
-                kind(given)
-            );
-            problems.push(
-                Diagnostic::error("wrong-unit", title)
-                    .at(bound.span.clone(), kind(given))
-                    .context(metric.span.clone(), kind(wanted))
-                    .help("write a bound in the metric's own unit"),
-            );
-        }
-    }
-    Some(Placed::new(bound.span, bound.value.value))
-}
-
-const fn kind(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Time => "a length of time",
-        Kind::Share => "a share",
-        Kind::Number => "a plain number",
-        Kind::Money => "an amount of money",
     }
 }
 
