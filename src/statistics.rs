@@ -10,7 +10,7 @@ mod holm;
 mod proportion;
 mod quantile;
 
-use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use statrs::distribution::{Binomial, ContinuousCDF, DiscreteCDF, Normal, StudentsT};
 
 pub use self::holm::holm;
 pub use self::proportion::{newcombe, wilson};
@@ -138,6 +138,16 @@ pub fn mean_test(values: &[f64], bound: f64, confidence: f64, exact: bool) -> Op
         p,
         needed,
     })
+}
+
+/// How likely so many of `count` changes, or more, go one way if both ways are as likely: the sign test,
+/// one-sided; 1 of no changes.
+#[must_use]
+pub fn sign_test(one_way: u64, count: u64) -> f64 {
+    match (one_way.checked_sub(1), Binomial::new(0.5, count)) {
+        (Some(fewer), Ok(binomial)) => binomial.sf(fewer),
+        _ => 1.0,
+    }
 }
 
 #[cfg(test)]

@@ -223,31 +223,14 @@ pub fn tune(
         found: Default::default(),
     };
     let finalists = search.finalists(FINALISTS);
-    if finalists.is_empty() {
-        return Err(TuneError::NothingRuns(search.refused));
-    }
     let bench = Bench {
         goal: &options.goal,
         threads: options.threads,
         first_seed: scenario.seed.0,
     };
-    let held_out = bench.seeds(1, HELD_OUT);
-    let mut runs = search.runs;
-    let scenarios = finalists
-        .into_iter()
-        .filter_map(|point| make(&point).map(|scenario| (point, scenario)));
-    let mut best: Option<(f64, Point, Scenario)> = None;
-    for (point, candidate) in scenarios {
-        let scores = bench.scores(&candidate, &held_out);
-        runs += scores.len() as u64;
-        let worth = utility(&options.goal, &Sample::of(&scores));
-        if best.as_ref().is_none_or(|(most, ..)| worth > *most) {
-            best = Some((worth, point, candidate));
-        }
-    }
-    let Some((_, point, chosen)) = best else {
-        return Err(TuneError::NothingRuns(search.refused));
-    };
+    let (point, chosen) =
+        choose(&finalists, make, &bench).ok_or(TuneError::NothingRuns(search.refused))?;
+    let mut runs = search.runs + (finalists.len() * HELD_OUT) as u64;
     let fresh = bench.seeds(2, PROMISED);
     let promise = bench.summary(&chosen, &fresh);
     let present = bench.summary(scenario, &fresh);
@@ -278,6 +261,21 @@ pub fn tune(
         robustness,
         all,
     })
+}
+
+/// The finalist that is worth most with held-out seeds.
+fn choose(finalists: &[Point], make: &Make<'_>, bench: &Bench<'_>) -> Option<(Point, Scenario)> {
+    let held_out = bench.seeds(1, HELD_OUT);
+    let mut best: Option<(f64, Point, Scenario)> = None;
+    for point in finalists {
+        let candidate = make(point)?;
+        let scores = bench.scores(&candidate, &held_out);
+        let worth = utility(bench.goal, &Sample::of(&scores));
+        if best.as_ref().is_none_or(|(most, ..)| worth > *most) {
+            best = Some((worth, point.clone(), candidate));
+        }
+    }
+    best.map(|(_, point, chosen)| (point, chosen))
 }
 
 /// Every setting that was tried, best first.

@@ -618,6 +618,7 @@ fn every_command_shows_examples() {
             "check",
             "plan",
             "compare",
+            "tune",
             "models",
             "quotas",
             "import",

@@ -414,3 +414,193 @@ fn a_baseline_is_saved_and_compared_with() {
     let named = desk.said(&["compare", "--save-baseline", "../main", "base/desk/*"]);
     assert_eq!(named.code, Some(2), "{}", named.err);
 }
+
+#[test]
+fn a_scenario_says_by_what_its_runs_are_judged_and_what_is_typed_takes_precedence() {
+    let desk = Desk::new();
+    let gate = "\n[gate]\nmargin = \"50%\"\nmargins = { \"service_time.p90\" = \"60%\" }\n\
+                metrics = [\"service_time.p50\", \"service_time.p90\"]\n";
+    fs::write(desk.path("desk.toml"), SCENARIO.to_owned() + gate).expect("writable");
+    desk.simulate("base", &SEEDS, &[]);
+    desk.simulate("slow", &SEEDS, &["service.output_rate=\"100/s\""]);
+    let said = desk.compare("base", "slow", &["--allow", "digest"]);
+    assert_eq!(said.code, Some(0), "{}", said.out);
+    assert!(
+        said.out.starts_with("PASSED desk: 2 no worse"),
+        "{}",
+        said.out
+    );
+    assert!(said.out.contains("+60.0 %"), "{}", said.out);
+    let typed = desk.compare("base", "slow", &["--allow", "digest", "--margin", "1%"]);
+    assert_eq!(typed.code, Some(1), "{}", typed.out);
+    let own = ["--allow", "digest", "--margin", "service_time.p50=1%"];
+    let one = desk.compare("base", "slow", &own);
+    assert_eq!(one.code, Some(1), "{}", one.out);
+    assert!(
+        one.out.contains("REGRESSED service_time.p50"),
+        "{}",
+        one.out
+    );
+    assert!(
+        !one.out.contains("REGRESSED service_time.p90"),
+        "{}",
+        one.out
+    );
+    let wrong = desk.compare("base", "slow", &["--margin", "service.p50=1%"]);
+    assert_eq!(wrong.code, Some(2), "{}", wrong.err);
+    assert!(wrong.err.contains("it is none of"), "{}", wrong.err);
+}
+
+#[test]
+fn a_calibration_is_kept_beside_the_baselines_and_refuses_margins_below_it() {
+    let desk = Desk::new();
+    let simulated = desk.said(&["compare", "--calibrate", "desk.toml", "--pairs", "2"]);
+    assert_eq!(simulated.code, Some(2));
+    assert!(
+        simulated.err.contains("make 5 or more"),
+        "{}",
+        simulated.err
+    );
+    let quick = SCENARIO
+        .replace(
+            "run.duration = \"10m\"",
+            "run.duration = \"1s\"\nrun.drain = \"1s\"",
+        )
+        .replace(
+            "gamma = { rate = \"3/s\", cv = 2 }",
+            "constant.rate = \"60/s\"",
+        )
+        .replace("rpm = 400, tpm = 200_000", "rpm = 40_000, tpm = 20_000_000")
+        .replace("\"120/s\"", "\"4000/s\"")
+        .replace(
+            "median = \"300ms\", p95 = \"700ms\"",
+            "median = \"20ms\", p95 = \"40ms\"",
+        );
+    fs::write(desk.path("desk.toml"), quick).expect("writable");
+    let said = desk.said(&["compare", "--calibrate", "desk.toml", "--pairs", "5"]);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(
+        said.out.starts_with("Noise of desk on the stub: 5 pairs"),
+        "{}",
+        said.out
+    );
+    let saved = fs::read_to_string(desk.path("reports/baselines/noise/desk.json"));
+    let saved: Value = serde_json::from_str(&saved.expect("it is there")).expect("JSON");
+    assert_eq!(saved["pairs"], 5);
+    assert!(
+        saved["metrics"]["service_time.p50"]["sd"]
+            .as_f64()
+            .expect("a number")
+            > 0.0
+    );
+
+    let again = |margin: &str| {
+        let (base, new) = ("reports/compare/base/desk/*", "reports/compare/new/desk/*");
+        let only = ["--metric", "service_time.p50", "--margin-time", "0s"];
+        desk.said(&[&["compare", base, new, "--margin", margin], &only[..]].concat())
+    };
+    let drowned = again("0%");
+    assert_eq!(drowned.code, Some(2), "{}", drowned.out);
+    let below = "margins are below what this machine's runs differ by themselves";
+    assert!(drowned.err.contains(below), "{}", drowned.err);
+    assert_eq!(again("99%").code, Some(0));
+}
+
+#[test]
+fn a_side_may_be_a_checkout_in_which_it_was_built() {
+    let desk = Desk::new();
+    let release = desk.path("before/target/release");
+    fs::create_dir_all(&release).expect("writable");
+    let made = [
+        "compare",
+        "--pairs",
+        "2",
+        "desk.toml",
+        "--sim",
+        "--base",
+        "before",
+    ];
+    let missing = desk.said(&made);
+    assert_eq!(missing.code, Some(2));
+    assert!(missing.err.contains("build it there"), "{}", missing.err);
+    fs::copy(env!("CARGO_BIN_EXE_bedload"), release.join("bedload")).expect("a copy");
+    let said = desk.said(&made);
+    assert_eq!(said.code, Some(0), "{}", said.err);
+    assert!(said.out.contains("to the last digit"), "{}", said.out);
+}
+
+/// The shell of a workflow in docs/ci.md, step by step.
+fn steps(workflow: &str, job: &str) -> Vec<String> {
+    let own = workflow
+        .split(&format!("\n  {job}:\n"))
+        .nth(1)
+        .expect("the job");
+    let mut steps = Vec::new();
+    let mut lines = own.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with("  ") && !line.starts_with("   ") {
+            break;
+        }
+        let Some(shell) = line
+            .trim_start()
+            .trim_start_matches("- ")
+            .strip_prefix("run: ")
+        else {
+            continue;
+        };
+        if shell != "|" {
+            steps.push(shell.to_owned());
+            continue;
+        }
+        let mut block = String::new();
+        while let Some(next) =
+            lines.next_if(|next| next.starts_with("          ") || next.is_empty())
+        {
+            block.push_str(next.trim_start_matches(' '));
+            block.push('\n');
+        }
+        steps.push(block);
+    }
+    steps
+}
+
+#[test]
+fn the_documented_workflow_works_as_it_stands() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/ci.md")).expect("it is checked in");
+    let workflow = page.split("```yaml\n").nth(1).expect("a workflow");
+    let workflow = workflow.split("```").next().expect("its end");
+    let desk = Desk::new();
+    for folder in ["scenarios", "reports/baselines/simulator"] {
+        fs::create_dir_all(desk.path(folder)).expect("writable");
+        for file in fs::read_dir(root.join(folder)).expect("a folder").flatten() {
+            fs::copy(file.path(), desk.path(folder).join(file.file_name())).expect("a copy");
+        }
+    }
+    let program = Path::new(env!("CARGO_BIN_EXE_bedload"));
+    let path = format!(
+        "{}:/usr/local/bin:/usr/bin:/bin",
+        program.parent().expect("a folder").display()
+    );
+    let mut ran = 0;
+    for shell in steps(workflow, "simulator") {
+        if shell.starts_with("cargo ") {
+            continue;
+        }
+        let output = Command::new("bash")
+            .args(["-e", "-c", &shell])
+            .current_dir(desk.0.path())
+            .env("PATH", &path)
+            .env("GITHUB_STEP_SUMMARY", desk.path("summary.md"))
+            .output()
+            .expect("bash starts");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{shell}\n{said}");
+        ran += 1;
+    }
+    assert_eq!(ran, 2);
+    let summary = fs::read_to_string(desk.path("summary.md")).expect("a summary");
+    assert!(summary.starts_with("# PASSED burst"), "{summary}");
+    let junit = fs::read_to_string(desk.path("junit.xml")).expect("a report");
+    assert!(junit.contains("failures=\"0\""), "{junit}");
+}

@@ -64,7 +64,7 @@ pub enum Command {
     /// Print the summary of a run from its folder of results
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
-    /// Print the JSON schema of scenario files, of run.json, of plans, comparisons or tunings
+    /// Print the JSON schema of scenario files, of run.json, or of an answer in JSON
     #[command(after_help = SCHEMA_EXAMPLES)]
     Schema(Schema),
     /// Print a completion script for a shell

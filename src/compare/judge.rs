@@ -11,7 +11,7 @@ use super::{CONFIDENCE, Compared, Verdict};
 use crate::expect::{Kind, Metric};
 use crate::gate::{GateSettings, Gauge};
 use crate::results::RunFile;
-use crate::statistics::{Interval, mean_test, newcombe};
+use crate::statistics::{Interval, mean_test, newcombe, sign_test};
 
 /// With one pair a change has to stand out of the noise by so many floors to be one.
 const FLOORS: f64 = 3.0;
@@ -131,7 +131,9 @@ impl Judge<'_> {
             .any(|(base, new)| base.is_infinite() || new.is_infinite())
         {
             row.note = Some("it falls among requests that failed or were dropped".to_owned());
-            row.verdict = gated.then(|| of_infinite(&known));
+            if gated {
+                self.judge_infinite(&mut row, &known);
+            }
             return Some(row);
         }
         self.judge(&mut row, gauge, &Changes::between(gauge, &known), pairs);
@@ -171,6 +173,23 @@ impl Judge<'_> {
                     row.note = Some(beyond.to_owned());
                 }
             }
+        }
+    }
+
+    /// A metric that is infinite in some run. In virtual time each pair is a fact; else runs near the edge are
+    /// infinite by chance, and pairs that became so are held against pairs that ceased to be (sign test).
+    fn judge_infinite(&self, row: &mut Compared, known: &[(f64, f64)]) {
+        let count = |of: fn(&(f64, f64)) -> bool| known.iter().filter(|pair| of(pair)).count();
+        let worse = count(|(base, new)| base.is_finite() && new.is_infinite());
+        let better = count(|(base, new)| base.is_infinite() && new.is_finite());
+        let p = if self.exact {
+            f64::from(u8::from(worse == 0))
+        } else {
+            sign_test(worse as u64, (worse + better) as u64)
+        };
+        row.p = Some(p);
+        if worse == 0 && (better > 0 || known.iter().all(|(base, new)| base == new)) {
+            row.verdict = Some(Verdict::Passed);
         }
     }
 
@@ -255,20 +274,6 @@ fn blank(gauge: Gauge, known: Option<&[(f64, f64)]>, gated: bool) -> Compared {
         verdict: gated.then_some(Verdict::Inconclusive),
         note: None,
         pairs_needed: None,
-    }
-}
-
-/// The verdict of a metric that is infinite in some run.
-fn of_infinite(known: &[(f64, f64)]) -> Verdict {
-    let worse = known
-        .iter()
-        .any(|(base, new)| base.is_finite() && new.is_infinite());
-    if worse {
-        Verdict::Regressed
-    } else if known.iter().all(|(base, new)| base == new) {
-        Verdict::Passed
-    } else {
-        Verdict::Inconclusive
     }
 }
 

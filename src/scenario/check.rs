@@ -29,10 +29,12 @@ use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::problems::Problems;
-use super::raw::{RawArrivals, RawPrompt, RawScenario};
+use super::raw::{RawArrivals, RawGate, RawPrompt, RawScenario, RawTune};
 use super::value::{List, Placed};
 use super::{Checked, Prompt, Scenario, TargetSettings};
 use crate::arrivals::ArrivalProcess;
+use crate::gate::GateSettings;
+use crate::goal::TuneSettings;
 use crate::rng::Seed;
 
 /// Turns a document into a scenario; `folder` is where the files begin that it names.
@@ -76,8 +78,7 @@ fn scenario(
     let run = settings::run(raw.run, arrivals.as_ref(), recorded, problems);
     let models = raw.model.iter().flat_map(|models| models.value.keys());
     let model_names: Vec<String> = models.cloned().collect();
-    let names: Vec<&String> = model_names.iter().collect();
-    let service = service::service(raw.service, &names, problems);
+    let service = service::service(raw.service, &model_names, problems);
     let limiter = limiter::limiter(raw.limiter, &service, &target, problems);
     let retry = settings::retry(raw.retry, problems);
     let catalogue = catalogue::catalogue(raw.catalogue, folder, problems);
@@ -105,8 +106,7 @@ fn scenario(
         models: &model_names,
     };
     let expect = expect::expectations(raw.expect, &named, problems);
-    let gate = raw.gate.map(|raw| gate::gate(raw.value, problems));
-    let tune = raw.tune.map(|raw| tune::tune(raw.value, problems));
+    let (gate, tune) = comparing(raw.gate, raw.tune, problems);
     let models = models.into_iter().map(|model| model.model);
     Some(Scenario {
         name: name?.value,
@@ -124,6 +124,18 @@ fn scenario(
         tune,
         text: text.to_owned(),
     })
+}
+
+/// By what runs of the scenario are compared with one another.
+fn comparing(
+    gate: Option<Placed<RawGate>>,
+    tune: Option<Placed<RawTune>>,
+    problems: &mut Problems,
+) -> (Option<GateSettings>, Option<TuneSettings>) {
+    (
+        gate.map(|raw| gate::gate(raw.value, problems)),
+        tune.map(|raw| tune::tune(raw.value, problems)),
+    )
 }
 
 /// Says which tables and keys are missing from the top of the file.

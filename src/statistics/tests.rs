@@ -109,3 +109,11 @@ fn a_mean_is_tested_against_a_bound() {
     assert_eq!((same.p, same.interval.high), (1.0, 0.0));
     assert_eq!(mean_test(&[0.2], 0.05, 0.95, false), None);
 }
+
+#[test]
+fn a_sign_test_counts_which_way_changes_went() {
+    // Of ten changes, eight or more one way: (45 + 10 + 1) / 1024.
+    assert!(near(sign_test(8, 10), 56.0 / 1024.0));
+    assert!(near(sign_test(5, 5), 1.0 / 32.0));
+    assert_eq!((sign_test(0, 10), sign_test(0, 0)), (1.0, 1.0));
+}

@@ -17,7 +17,7 @@ use crate::wire::error;
 /// The faults that could be read; `models` are the names in `[model]`, in order.
 pub(super) fn faults(
     list: Option<List<Placed<RawFault>>>,
-    models: &[&String],
+    models: &[String],
     problems: &mut Problems,
 ) -> Vec<Fault> {
     let faults = list.map(|list| list.value).unwrap_or_default();
@@ -27,7 +27,7 @@ pub(super) fn faults(
         .collect()
 }
 
-fn fault(raw: Placed<RawFault>, models: &[&String], problems: &mut Problems) -> Option<Fault> {
+fn fault(raw: Placed<RawFault>, models: &[String], problems: &mut Problems) -> Option<Fault> {
     let Placed { span, value: raw } = raw;
     let everything = raw.share.is_none() && raw.calls.is_none() && raw.during.is_none();
     let given = [
@@ -111,13 +111,13 @@ fn service_failure(field: Option<Field<Failure>>, problems: &mut Problems) -> Op
 
 fn model(
     field: Option<Field<String>>,
-    models: &[&String],
+    models: &[String],
     problems: &mut Problems,
 ) -> Option<ModelIndex> {
     let name = problems.read(field)?;
     let found = models.iter().position(|model| **model == name.value);
     if found.is_none() {
-        let names = || models.iter().map(|model| model.as_str());
+        let names = || models.iter().map(String::as_str);
         let title = format!("there is no `[model.{}]`", name.value);
         let problem = Diagnostic::error("no-such-model", title).at(name.span, "");
         problems.push(problem.help(match closest(&name.value, names()) {

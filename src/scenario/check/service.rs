@@ -36,7 +36,7 @@ impl Service {
 /// been measured most often.
 pub(super) fn service(
     raw: Option<Placed<RawService>>,
-    models: &[&String],
+    models: &[String],
     problems: &mut Problems,
 ) -> Service {
     let raw = raw.map(|raw| raw.value).unwrap_or_default();
