@@ -21,10 +21,13 @@ mod score;
 mod search;
 mod trial;
 
+use std::time::Duration;
+
 use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 
 use self::front::front;
+use self::knob::duration_text;
 pub use self::knob::{Knob, Scale, UNSET};
 pub use self::league::{Entry, League, Match, league};
 pub use self::score::{Figure, Summary};
@@ -78,7 +81,8 @@ pub fn usual_knobs(scenario: &Scenario, goal: &Goal) -> Vec<KnobText> {
     knobs.push(text("retry.max_attempts", "1, 3"));
     if let Some(wait) = goal.wait_p99_s {
         // Whoever would wait longer is dropped.
-        let most = format!("unset, {}ms", (wait * 1e3) as u64);
+        let most = Duration::from_millis((wait * 1e3) as u64);
+        let most = format!("unset, {}", duration_text(most));
         knobs.push(text("limiter.quota_timeout", &most));
     }
     knobs

@@ -172,9 +172,8 @@ fn settings_table(page: &mut Page, tuning: &Tuning, settings: &[Tried]) {
 }
 
 fn front(page: &mut Page, tuning: &Tuning) {
-    page.heading("Best of the search");
-    let best = &tuning.all[..tuning.all.len().min(LISTED)];
-    settings_table(page, tuning, best);
+    page.heading("Best of the search (those that came to the same once)");
+    settings_table(page, tuning, &distinct(&tuning.all));
     page.heading("Pareto front: no other setting is better in everything");
     settings_table(page, tuning, &tuning.front);
     let runs = tuning.front.first().map_or(0, |tried| tried.summary.runs);
@@ -182,6 +181,20 @@ fn front(page: &mut Page, tuning: &Tuning) {
         "Of the settings that were tried with {}.",
         counted(runs, "seed")
     ));
+}
+
+/// The first settings that came to something else than those before them.
+fn distinct(all: &[Tried]) -> Vec<Tried> {
+    let mut found: Vec<Tried> = Vec::new();
+    for tried in all {
+        if found.len() == LISTED {
+            break;
+        }
+        if !found.iter().any(|other| other.summary == tried.summary) {
+            found.push(tried.clone());
+        }
+    }
+    found
 }
 
 fn sensitivity(page: &mut Page, tuning: &Tuning) {

@@ -147,15 +147,20 @@ impl Scale {
     }
 }
 
-/// The shortest way to write a length of time.
-fn duration_text(length: Duration) -> String {
+/// A length of time as people write it: `2.27s`, `250ms`.
+pub(super) fn duration_text(length: Duration) -> String {
     let nanos = length.as_nanos();
-    for (unit, size) in [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)] {
-        if nanos.is_multiple_of(size) {
-            return format!("{}{unit}", nanos / size);
-        }
+    let (unit, size) = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)]
+        .into_iter()
+        .find(|(_, size)| nanos >= *size)
+        .unwrap_or(("ns", 1));
+    let (whole, rest) = (nanos / size, nanos % size);
+    if rest == 0 {
+        return format!("{whole}{unit}");
     }
-    format!("{nanos}ns")
+    let digits = size.ilog10() as usize;
+    let rest = format!("{rest:0digits$}");
+    format!("{whole}.{}{unit}", rest.trim_end_matches('0'))
 }
 
 fn number(text: &str, scale: Scale) -> Result<f64, String> {
@@ -222,6 +227,7 @@ mod tests {
         assert_eq!(values("0%..10%/3"), ["0%", "5%", "10%"]);
         assert_eq!(values("1..4/9"), ["1", "2", "3", "4"]);
         assert_eq!(values("100ms..1s/2"), ["100ms", "1s"]);
+        assert_eq!(values("1s..60s/3"), ["1s", "7.75s", "60s"]);
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn model(
     problems: &mut Problems,
 ) -> Option<ModelIndex> {
     let name = problems.read(field)?;
-    let found = models.iter().position(|model| **model == name.value);
+    let found = models.iter().position(|model| *model == name.value);
     if found.is_none() {
         let names = || models.iter().map(String::as_str);
         let title = format!("there is no `[model.{}]`", name.value);
