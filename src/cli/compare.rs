@@ -2,14 +2,16 @@
 
 use std::path::PathBuf;
 
+use anyhow::Context;
 use bedload::compare::{Comparison, Field, Gate, NotComparable, Verdict};
-use bedload::report::{self, Form, Style};
+use bedload::report::{self, Form, Sides, Style};
 use bedload::results::{Run, RunFile};
+use hdrhistogram::Histogram;
 
 use super::args::compare::{Compare, CompareFormat};
 use super::exit::{BadInput, Exit};
 use super::pairs::Making;
-use super::{baseline, output};
+use super::{baseline, output, pages};
 
 /// `bedload compare`.
 pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
@@ -19,13 +21,19 @@ pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
             let help = "`--save-baseline` needs one side: a run, or a pattern of several in quotes";
             return Err(BadInput(help.to_owned()).into());
         };
-        return baseline::save(&args.baselines, name, &runs(saved)?);
+        return baseline::save(&args.baselines, name, &files(&runs(saved)?));
     }
     let (base, new) = match (args.pairs, args.of.as_slice()) {
         (None, [new]) if args.baseline.is_some() => {
             let new = runs(new)?;
             let name = args.baseline.as_deref().unwrap_or_default();
-            (baseline::load(&args.baselines, name, &new)?, new)
+            let base = baseline::load(&args.baselines, name, &files(&new))?;
+            let base = base.into_iter().map(|file| Run {
+                dir: None,
+                file,
+                partial: None,
+            });
+            (base.collect(), new)
         }
         (Some(pairs), [scenario]) => {
             // That two settings are compared is what was asked for.
@@ -45,7 +53,7 @@ pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
             return Err(BadInput(help.to_owned()).into());
         }
     };
-    let comparison = Comparison::of(&base, &new, &gate).map_err(|error| {
+    let comparison = Comparison::of(&files(&base), &files(&new), &gate).map_err(|error| {
         let fields = match &error {
             NotComparable::Different(fields) => fields.as_slice(),
             NotComparable::Pairing(_) => return BadInput(error.to_string()),
@@ -59,6 +67,16 @@ pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
             allow.join(" ")
         ))
     })?;
+    if let Some(path) = &args.html {
+        let sides = Sides {
+            base: latency(&base)?,
+            new: latency(&new)?,
+        };
+        pages::write(path, &report::comparison_page(&comparison, &sides))?;
+        if path.as_os_str() == "-" {
+            return Ok(exit(&comparison, args));
+        }
+    }
     let text = match args.format {
         CompareFormat::Text => {
             report::comparison(&comparison, Form::Text(Style::new(output::color())))
@@ -69,7 +87,11 @@ pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
         CompareFormat::Github => report::comparison_annotations(&comparison),
     };
     output::print(&text)?;
-    Ok(match comparison.verdict {
+    Ok(exit(&comparison, args))
+}
+
+fn exit(comparison: &Comparison, args: &Compare) -> Exit {
+    match comparison.verdict {
         Verdict::Passed => Exit::Done,
         Verdict::Regressed => Exit::No,
         Verdict::Inconclusive if args.strict => Exit::No,
@@ -77,7 +99,28 @@ pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
             output::hint("inconclusive: `--strict` takes this as a no");
             Exit::Done
         }
-    })
+    }
+}
+
+fn files(runs: &[Run]) -> Vec<RunFile> {
+    runs.iter().map(|run| run.file.clone()).collect()
+}
+
+/// Latency of a side's runs together; none if any of them has no histograms.
+fn latency(runs: &[Run]) -> anyhow::Result<Option<Histogram<u64>>> {
+    let mut all: Option<Histogram<u64>> = None;
+    for run in runs {
+        let Some(whole) = pages::series(run)?.whole else {
+            return Ok(None);
+        };
+        match &mut all {
+            Some(all) => all
+                .add(&whole)
+                .context("histograms of one program add up")?,
+            None => all = Some(whole),
+        }
+    }
+    Ok(all)
 }
 
 fn gate(args: &Compare) -> Gate {
@@ -97,7 +140,7 @@ fn gate(args: &Compare) -> Gate {
 }
 
 /// The runs that a path or a pattern means, in order of their names, which are times.
-fn runs(text: &str) -> anyhow::Result<Vec<RunFile>> {
+fn runs(text: &str) -> anyhow::Result<Vec<Run>> {
     let paths: Vec<PathBuf> = if text.contains(['*', '?', '[']) {
         let found = glob::glob(text)
             .map_err(|error| BadInput(format!("`{text}` is no pattern: {error}")))?;
@@ -114,7 +157,7 @@ fn runs(text: &str) -> anyhow::Result<Vec<RunFile>> {
     }
     let mut runs = Vec::with_capacity(paths.len());
     for path in paths {
-        runs.push(Run::open(&path)?.file);
+        runs.push(Run::open(&path)?);
     }
     Ok(runs)
 }
