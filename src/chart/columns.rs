@@ -63,7 +63,8 @@ impl Columns {
                     (to - from - 2.0 * gap).max(0.1),
                     below - above,
                 ];
-                svg.rect(&format!("br {}", look.class()), area, &column.title);
+                let class = if to - from > 8.0 { "br" } else { "br slim" };
+                svg.rect(&format!("{class} {}", look.class()), area, &column.title);
                 if let Some(gap) = look.hatch() {
                     svg.path(&format!("ht {}", look.class()), "", &hatch(area, gap));
                 }

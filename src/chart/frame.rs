@@ -50,7 +50,7 @@ impl<'a> Frame<'a> {
             x,
             y,
             left,
-            top: legend_height(legend) + ROW + 8.0,
+            top: legend_height(legend) + ROW + 14.0,
             width: WIDTH - left - RIGHT,
             height,
         }
@@ -120,7 +120,7 @@ impl<'a> Frame<'a> {
             }
         }
         svg.line("base", (self.left, bottom), (right, bottom));
-        svg.text("axis", (0.0, self.top - 8.0), Anchor::Start, &self.y.label);
+        svg.text("axis", (0.0, self.top - 13.0), Anchor::Start, &self.y.label);
         svg.text(
             "axis",
             (right, bottom + 2.0 * ROW),

@@ -259,6 +259,7 @@ fn area(band: &Band, frame: &Frame<'_>) -> String {
 }
 
 fn draw_spots(svg: &mut Svg, scatter: &Scatter, frame: &Frame<'_>) {
+    let mut last = (f64::NEG_INFINITY, f64::NEG_INFINITY);
     for spot in &scatter.spots {
         let at = frame.at(spot.x, spot.y);
         marker(svg, scatter.look, at, &spot.title);
@@ -269,12 +270,15 @@ fn draw_spots(svg: &mut Svg, scatter: &Scatter, frame: &Frame<'_>) {
             } else {
                 (at.0 + 9.0, Anchor::Start)
             };
-            // Above its point, unless that is out of the plot.
-            let down = if at.1 - 8.0 < frame.top() {
-                at.1 + 14.0
-            } else {
+            // Above its point, unless that is out of the plot or another label is there.
+            let above = at.1 - 8.0 >= frame.top();
+            let taken = across < last.0 && (at.1 - 6.0 - last.1).abs() < 15.0;
+            let down = if above && !taken {
                 at.1 - 6.0
+            } else {
+                at.1 + 16.0
             };
+            last = (across + width(&spot.label), down);
             svg.text("halo", (across, down), anchor, &spot.label);
         }
     }

@@ -43,7 +43,7 @@ pub(super) enum Anchor {
 
 /// About how wide a text is in the charts' small type: wide enough for common sans-serif fonts.
 pub(super) fn width(text: &str) -> f64 {
-    text.chars().count() as f64 * 6.9
+    text.chars().count() as f64 * 7.4
 }
 
 /// A drawing.

@@ -237,7 +237,7 @@ fn a_line_that_goes_to_infinity_leaves_by_the_top() {
         leaves: true,
     });
     let svg = plot.svg();
-    assert!(svg.contains("V26m-4 7l4 -7l4 7"), "{svg}");
+    assert!(svg.contains("V32m-4 7l4 -7l4 7"), "{svg}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `compare`: did it get worse?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use bedload::compare::{Comparison, Field, Gate, NotComparable, Verdict};
@@ -73,21 +73,23 @@ pub fn compare(args: &Compare) -> anyhow::Result<Exit> {
             new: latency(&new)?,
         };
         pages::write(path, &report::comparison_page(&comparison, &sides))?;
-        if path.as_os_str() == "-" {
-            return Ok(exit(&comparison, args));
-        }
     }
-    let text = match args.format {
-        CompareFormat::Text => {
-            report::comparison(&comparison, Form::Text(Style::new(output::color())))
-        }
-        CompareFormat::Markdown => report::comparison(&comparison, Form::Markdown),
-        CompareFormat::Json => serde_json::to_string_pretty(&comparison)? + "\n",
-        CompareFormat::Junit => report::comparison_junit(&comparison),
-        CompareFormat::Github => report::comparison_annotations(&comparison),
-    };
-    output::print(&text)?;
+    if args.html.as_deref() != Some(Path::new("-")) {
+        output::print(&text(&comparison, args.format)?)?;
+    }
     Ok(exit(&comparison, args))
+}
+
+fn text(comparison: &Comparison, format: CompareFormat) -> anyhow::Result<String> {
+    Ok(match format {
+        CompareFormat::Text => {
+            report::comparison(comparison, Form::Text(Style::new(output::color())))
+        }
+        CompareFormat::Markdown => report::comparison(comparison, Form::Markdown),
+        CompareFormat::Json => serde_json::to_string_pretty(comparison)? + "\n",
+        CompareFormat::Junit => report::comparison_junit(comparison),
+        CompareFormat::Github => report::comparison_annotations(comparison),
+    })
 }
 
 fn exit(comparison: &Comparison, args: &Compare) -> Exit {

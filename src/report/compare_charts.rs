@@ -47,6 +47,32 @@ pub(super) fn changes(comparison: &Comparison) -> Vec<Figure> {
         .collect()
 }
 
+const HOW_TO_READ: &str = "The shaded part of each row is what passes; whiskers are 95 % intervals, cut off where they \
+                leave the chart. A dot passed, a cross regressed, a triangle is open, a square is not gated.";
+
+/// The changes that pass, scaled.
+fn allowed(metric: &Compared, factor: f64) -> (f64, f64) {
+    if !Gauge::parse(&metric.metric).is_some_and(Gauge::is_better_higher) {
+        return (f64::NEG_INFINITY, metric.margin * factor);
+    }
+    // A loss of what is wanted is told below zero.
+    let loss = if metric.relative {
+        metric.margin / (1.0 + metric.margin)
+    } else {
+        metric.margin
+    };
+    (-loss * factor, f64::INFINITY)
+}
+
+const fn look(verdict: Option<Verdict>) -> Look {
+    match verdict {
+        Some(Verdict::Passed) => Look::Good,
+        Some(Verdict::Regressed) => Look::Bad,
+        Some(Verdict::Inconclusive) => Look::Caution,
+        None => Look::Quiet,
+    }
+}
+
 fn forest(title: &str, unit: &'static str, factor: f64, metrics: &[&Compared]) -> Figure {
     let mut data = Data::new(["metric", "change", "low", "high", "margin", "verdict"]);
     let mut rows = Vec::new();
@@ -55,19 +81,8 @@ fn forest(title: &str, unit: &'static str, factor: f64, metrics: &[&Compared]) -
         let change = metric.change.unwrap_or(0.0);
         let scaled = |value: f64| value * factor;
         let said = metric.verdict.map_or("not gated", verdict);
-        let higher_is_better = Gauge::parse(&metric.metric).is_some_and(Gauge::is_better_higher);
         let margin = scaled(metric.margin);
-        // A loss of what is wanted is told below zero.
-        let allowed = if higher_is_better {
-            let loss = if metric.relative {
-                metric.margin / (1.0 + metric.margin)
-            } else {
-                metric.margin
-            };
-            (scaled(-loss), f64::INFINITY)
-        } else {
-            (f64::NEG_INFINITY, margin)
-        };
+        let allowed = allowed(metric, factor);
         let gated = metric.verdict.is_some();
         let both = metric.low.zip(metric.high);
         ends.push(scaled(change));
@@ -84,12 +99,7 @@ fn forest(title: &str, unit: &'static str, factor: f64, metrics: &[&Compared]) -
             value: scaled(change),
             ends: both.map(|(low, high)| (scaled(low), scaled(high))),
             allowed: gated.then_some(allowed),
-            look: match metric.verdict {
-                Some(Verdict::Passed) => Look::Good,
-                Some(Verdict::Regressed) => Look::Bad,
-                Some(Verdict::Inconclusive) => Look::Caution,
-                None => Look::Quiet,
-            },
+            look: look(metric.verdict),
             said: format!("{} {said}", moved(metric, change)),
             title: format!(
                 "{}: {}{}, {} pass: {said}",
@@ -128,11 +138,9 @@ fn forest(title: &str, unit: &'static str, factor: f64, metrics: &[&Compared]) -
         },
         rows,
     };
-    let note = "The shaded part of each row is what passes; whiskers are 95 % intervals, cut off where they \
-                leave the chart. A dot passed, a cross regressed, a triangle is open, a square is not gated.";
     Figure {
         title: title.to_owned(),
-        note: note.to_owned(),
+        note: HOW_TO_READ.to_owned(),
         svg: drawn.svg(),
         data,
     }

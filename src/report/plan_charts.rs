@@ -99,7 +99,8 @@ pub(super) fn fits(plan: &Plan, model: &ModelPlan) -> Option<Figure> {
     }
     let mut data = Data::new(["counted as", "fits, part of today's", "low", "high"]);
     let mut rows = Vec::new();
-    let mut ends = Vec::new();
+    // What passes is to be seen also where nothing does.
+    let mut ends = vec![0.05];
     for fit in &model.fits {
         let part = |load: f64| load / plan.load - 1.0;
         let value = part(fit.load.value);
@@ -189,7 +190,12 @@ pub(super) fn curve(plan: &Plan, model: &ModelPlan) -> Option<Figure> {
         .flat_map(|candidate| candidate.sustained.iter().copied());
     let y = Axis {
         label: "requests per minute that are sustained".to_owned(),
-        scale: Scale::up_to(rates.chain([model.demand.requests_mean])),
+        // Some room above the highest, for what is written there.
+        scale: Scale::up_to(
+            rates
+                .chain([model.demand.requests_mean])
+                .map(|rate| rate * 1.15),
+        ),
         show: short,
     };
     let title = format!("{}: what each max_tokens lets through", name(&model.name));

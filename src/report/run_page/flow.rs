@@ -79,44 +79,33 @@ fn thinned(together: usize, extremes: &str) -> String {
     )
 }
 
-fn rates(spans: &[Span<'_>], together: usize, end: f64) -> Figure {
-    type Part = (&'static str, Look, fn(&Interval) -> u64);
-    let parts: [Part; 4] = [
-        ("answered", Look::Series(0), |interval| {
-            interval.counts.completed
-        }),
-        ("failed", Look::Bad, |interval| interval.counts.failed),
-        ("dropped", Look::Series(3), |interval| {
-            interval.counts.dropped
-        }),
-        ("cancelled", Look::Quiet, |interval| {
-            interval.counts.cancelled
-        }),
-    ];
-    let occurs = |part: &&Part| spans.iter().any(|span| span.rate(part.2) > 0.0);
-    let parts: Vec<&Part> = parts.iter().filter(occurs).collect();
-    let due: fn(&Interval) -> u64 = |interval| interval.counts.intended;
-    let columns = Columns {
-        parts: parts
-            .iter()
-            .map(|part| (part.0.to_owned(), part.1))
-            .collect(),
-        columns: spans
-            .iter()
-            .map(|span| Column {
-                from: span.from(),
-                to: span.to(),
-                values: parts.iter().map(|part| span.rate(part.2)).collect(),
-                title: String::new(),
-            })
-            .collect(),
-    };
+/// A way to end: its name, how it looks, and how often it happened.
+type Part = (&'static str, Look, fn(&Interval) -> u64);
+
+const PARTS: [Part; 4] = [
+    ("answered", Look::Series(0), |interval| {
+        interval.counts.completed
+    }),
+    ("failed", Look::Bad, |interval| interval.counts.failed),
+    ("dropped", Look::Series(3), |interval| {
+        interval.counts.dropped
+    }),
+    ("cancelled", Look::Quiet, |interval| {
+        interval.counts.cancelled
+    }),
+];
+
+const fn due(interval: &Interval) -> u64 {
+    interval.counts.intended
+}
+
+fn rates_data(spans: &[Span<'_>], parts: &[&Part]) -> Data {
     let mut data = Data {
         columns: ["from (s)", "to (s)", "due/s"].map(str::to_owned).to_vec(),
         rows: Vec::new(),
     };
-    data.columns
-        .extend(parts.iter().map(|part| format!("{}/s", part.0)));
+    let names = parts.iter().map(|part| format!("{}/s", part.0));
+    data.columns.extend(names);
     data.columns.push("answered/s, least".to_owned());
     data.columns.push("answered/s, most".to_owned());
     for span in spans {
@@ -126,6 +115,30 @@ fn rates(spans: &[Span<'_>], together: usize, end: f64) -> Figure {
         row.extend([low.into(), high.into()]);
         data.rows.push(row);
     }
+    data
+}
+
+fn rates_columns(spans: &[Span<'_>], parts: &[&Part]) -> Columns {
+    let column = |span: &Span<'_>| Column {
+        from: span.from(),
+        to: span.to(),
+        values: parts.iter().map(|part| span.rate(part.2)).collect(),
+        title: String::new(),
+    };
+    Columns {
+        parts: parts
+            .iter()
+            .map(|part| (part.0.to_owned(), part.1))
+            .collect(),
+        columns: spans.iter().map(column).collect(),
+    }
+}
+
+fn rates(spans: &[Span<'_>], together: usize, end: f64) -> Figure {
+    let occurs = |part: &&Part| spans.iter().any(|span| span.rate(part.2) > 0.0);
+    let parts: Vec<&Part> = PARTS.iter().filter(occurs).collect();
+    let columns = rates_columns(spans, &parts);
+    let data = rates_data(spans, &parts);
     let highest = spans
         .iter()
         .map(|span| span.rate(due))
@@ -178,8 +191,25 @@ fn rates(spans: &[Span<'_>], together: usize, end: f64) -> Figure {
     }
 }
 
+const fn in_flight(interval: &Interval) -> f64 {
+    interval.in_flight as f64
+}
+
+fn under_way_data(spans: &[Span<'_>]) -> Data {
+    let mut data = Data::new(["from (s)", "to (s)", "least under way", "most under way"]);
+    for span in spans {
+        let (low, high) = span.ends(in_flight);
+        data.row([
+            span.from().into(),
+            span.to().into(),
+            low.into(),
+            high.into(),
+        ]);
+    }
+    data
+}
+
 fn under_way(spans: &[Span<'_>], together: usize, end: f64) -> Figure {
-    let in_flight: fn(&Interval) -> f64 = |interval| interval.in_flight as f64;
     let y = Axis {
         label: "attempts under way".to_owned(),
         scale: Scale::up_to(spans.iter().map(|span| span.ends(in_flight).1)),
@@ -221,16 +251,7 @@ fn under_way(spans: &[Span<'_>], together: usize, end: f64) -> Figure {
             .collect(),
         step: true,
     });
-    let mut data = Data::new(["from (s)", "to (s)", "least under way", "most under way"]);
-    for span in spans {
-        let (low, high) = span.ends(in_flight);
-        data.row([
-            span.from().into(),
-            span.to().into(),
-            low.into(),
-            high.into(),
-        ]);
-    }
+    let data = under_way_data(spans);
     plot.hovers = spans
         .iter()
         .map(|span| {

@@ -58,28 +58,8 @@ pub(in crate::report) fn lowest_and_highest(values: &[f64]) -> (f64, f64) {
     if high > 0.0 { (low, high) } else { (0.0, 0.0) }
 }
 
-fn over_time(measured: &Measured, series: &Series) -> Figure {
-    let spans = &series.latency;
-    let s = in_seconds;
-    let end = series
-        .intervals
-        .last()
-        .map_or(0, |last| last.end.as_nanos());
-    let end = s(end.max(measured.elapsed_ns));
-    let drawn = spans.iter().flat_map(|span| {
-        [Some(span.p50_ns), Some(span.p99_ns), span.max_ns].map(|nanos| nanos.map_or(0.0, s))
-    });
-    let title = "Latency of answered requests over time";
-    let mut plot = Plot::new(title, time_axis(end), axis(drawn));
-    plot.about =
-        "median, 90th and 99th percentile and the greatest, by when requests were answered"
-            .to_owned();
-    plot.bands.push(Band {
-        name: String::new(),
-        look: Look::Series(0),
-        points: with_gaps(spans, |span| Some((s(span.p50_ns), s(span.p99_ns)))),
-        step: true,
-    });
+/// The lines of the percentiles, the highest first.
+fn draw_percentiles(plot: &mut Plot, spans: &[LatencySpan]) {
     type Of = fn(&LatencySpan) -> Option<u64>;
     let lines: [(&str, Look, Of); 4] = [
         ("greatest", Look::Quiet, |span| span.max_ns),
@@ -92,13 +72,18 @@ fn over_time(measured: &Measured, series: &Series) -> Figure {
             plot.lines.push(Line {
                 name: name.to_owned(),
                 look,
-                points: with_gaps(spans, |span| of(span).map(s)),
+                points: with_gaps(spans, |span| of(span).map(in_seconds)),
                 step: true,
                 marked: false,
                 leaves: false,
             });
         }
     }
+}
+
+/// The numbers, as a table and for whoever points.
+fn over_time_data(plot: &mut Plot, spans: &[LatencySpan]) -> Data {
+    let s = in_seconds;
     let mut data = Data::new([
         "from (s)",
         "to (s)",
@@ -136,6 +121,33 @@ fn over_time(measured: &Measured, series: &Series) -> Figure {
             ),
         });
     }
+    data
+}
+
+fn over_time(measured: &Measured, series: &Series) -> Figure {
+    let spans = &series.latency;
+    let s = in_seconds;
+    let end = series
+        .intervals
+        .last()
+        .map_or(0, |last| last.end.as_nanos());
+    let end = s(end.max(measured.elapsed_ns));
+    let drawn = spans.iter().flat_map(|span| {
+        [Some(span.p50_ns), Some(span.p99_ns), span.max_ns].map(|nanos| nanos.map_or(0.0, s))
+    });
+    let title = "Latency of answered requests over time";
+    let mut plot = Plot::new(title, time_axis(end), axis(drawn));
+    plot.about =
+        "median, 90th and 99th percentile and the greatest, by when requests were answered"
+            .to_owned();
+    plot.bands.push(Band {
+        name: String::new(),
+        look: Look::Series(0),
+        points: with_gaps(spans, |span| Some((s(span.p50_ns), s(span.p99_ns)))),
+        step: true,
+    });
+    draw_percentiles(&mut plot, spans);
+    let data = over_time_data(&mut plot, spans);
     let span = 5 * series.intervals_per_span.max(1);
     let merged = if series.intervals_per_span > 1 {
         " Thinned: histograms of neighbours are merged, and the greatest of all is kept."
@@ -225,6 +237,57 @@ fn known(spread: &Spread) -> Vec<(f64, Option<f64>)> {
     .collect()
 }
 
+fn distribution_data(
+    answered: &[(f64, Option<f64>)],
+    inflated: &[(f64, Option<f64>)],
+    infinite: u64,
+) -> Data {
+    let at = |points: &[(f64, Option<f64>)], part: f64| {
+        let mut reached = points.iter().filter(|point| point.0 >= part - 1e-12);
+        reached.next().and_then(|point| point.1)
+    };
+    let mut data = Data::new(["part of requests", "answered (s)", "failures as ∞ (s)"]);
+    let mut parts: Vec<f64> = answered.iter().step_by(4).map(|point| point.0).collect();
+    parts.extend(
+        TOLD.into_iter()
+            .filter(|part| answered.last().is_some_and(|last| *part <= last.0)),
+    );
+    parts.sort_by(f64::total_cmp);
+    parts.dedup();
+    for part in parts {
+        let failing = match at(inflated, part) {
+            Some(value) => value.into(),
+            None if infinite > 0 => Cell::from("∞"),
+            None => at(answered, part).into(),
+        };
+        data.row([part.into(), at(answered, part).into(), failing]);
+    }
+    data
+}
+
+fn distribution_note(measured: &Measured, series: &Series) -> String {
+    let total = &measured.total;
+    let Inflated {
+        count: samples,
+        infinite,
+        ..
+    } = total.inflated_latency;
+    let mut note =
+        "The axis is even in 1/(1 − part), so that each nine has as much room.".to_owned();
+    if infinite > 0 {
+        note += &format!(
+            " With failed and dropped requests as infinite, the curve leaves the plot where the answered \
+             {} of {} end.",
+            percent(total.latency.count as f64 / samples.max(1) as f64),
+            count(samples)
+        );
+    }
+    if series.whole.is_none() {
+        note += " The histograms are not there: only the quantiles in `run.json` are drawn.";
+    }
+    note
+}
+
 fn distribution(run: &Run, measured: &Measured, series: &Series) -> Option<Figure> {
     let total = &measured.total;
     let answered = match &series.whole {
@@ -275,39 +338,8 @@ fn distribution(run: &Run, measured: &Measured, series: &Series) -> Option<Figur
         ));
     }
     plot.rules = bounds(run, highest);
-    let at = |points: &[(f64, Option<f64>)], part: f64| {
-        let mut reached = points.iter().filter(|point| point.0 >= part - 1e-12);
-        reached.next().and_then(|point| point.1)
-    };
-    let mut data = Data::new(["part of requests", "answered (s)", "failures as ∞ (s)"]);
-    let mut parts: Vec<f64> = answered.iter().step_by(4).map(|point| point.0).collect();
-    parts.extend(
-        TOLD.into_iter()
-            .filter(|part| answered.last().is_some_and(|last| *part <= last.0)),
-    );
-    parts.sort_by(f64::total_cmp);
-    parts.dedup();
-    for part in parts {
-        let failing = match at(&inflated, part) {
-            Some(value) => value.into(),
-            None if infinite > 0 => Cell::from("∞"),
-            None => at(&answered, part).into(),
-        };
-        data.row([part.into(), at(&answered, part).into(), failing]);
-    }
-    let mut note =
-        "The axis is even in 1/(1 − part), so that each nine has as much room.".to_owned();
-    if infinite > 0 {
-        note += &format!(
-            " With failed and dropped requests as infinite, the curve leaves the plot where the answered \
-             {} of {} end.",
-            percent(total.latency.count as f64 / samples.max(1) as f64),
-            count(samples)
-        );
-    }
-    if series.whole.is_none() {
-        note += " The histograms are not there: only the quantiles in `run.json` are drawn.";
-    }
+    let data = distribution_data(&answered, &inflated, infinite);
+    let note = distribution_note(measured, series);
     Some(Figure {
         title: title.to_owned(),
         note,

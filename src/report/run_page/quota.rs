@@ -12,7 +12,9 @@ use crate::results::{Run, Series};
 /// More columns than this are put together, the fullest of each shown.
 const COLUMNS_MAX: usize = 240;
 /// More minutes than this are not marked one by one.
-const MARKS_MAX: usize = 60;
+const MARKS_MAX: usize = 30;
+/// In longer runs the rate within minutes is left out: it would hide the minutes.
+const RATES_MAX: usize = 180;
 /// How far above all else a rate within minutes may reach before it is cut at the top.
 const RATE_MAX: f64 = 2.0;
 
@@ -43,7 +45,11 @@ pub(super) fn figures(run: &Run, measured: &Measured, series: &Series) -> Vec<Fi
     let offset = in_seconds(measured.clock_offset_ns);
     let several = measured.quota_use.len() > 1;
     // Intervals do not tell models apart.
-    let intervals: &[Interval] = if several { &[] } else { &series.intervals };
+    let intervals: &[Interval] = if several || series.intervals.len() > RATES_MAX {
+        &[]
+    } else {
+        &series.intervals
+    };
     let mut figures = Vec::new();
     for (place, used) in measured.quota_use.iter().enumerate() {
         let spans = spans(used, offset, end);
@@ -131,8 +137,6 @@ impl Chart<'_> {
 
     /// A rate per minute, from what intervals count.
     fn rate(&self, of: fn(&Interval) -> u64, top: f64) -> (Option<Line>, bool) {
-        // One point for each pixel or so, the greatest of those that fall together.
-        let together = self.intervals.len().div_ceil(2 * COLUMNS_MAX).max(1);
         let per_minute = |interval: &Interval| {
             let length = (interval.end - interval.start).as_secs_f64();
             if length > 0.5 {
@@ -143,10 +147,12 @@ impl Chart<'_> {
         };
         let mut points: Vec<(f64, Option<f64>)> = self
             .intervals
-            .chunks(together)
-            .map(|chunk| {
-                let greatest = chunk.iter().map(per_minute).fold(0.0, f64::max);
-                (in_seconds(chunk[0].start.as_nanos()), Some(greatest))
+            .iter()
+            .map(|interval| {
+                (
+                    in_seconds(interval.start.as_nanos()),
+                    Some(per_minute(interval)),
+                )
             })
             .collect();
         points.push((self.end, points.last().and_then(|last| last.1)));

@@ -144,6 +144,19 @@ pub(super) fn outcomes(measured: &Measured) -> Figure {
             said: counted(counts.intended, "request"),
         });
     }
+    let parts = [
+        ("answered", Look::Series(0)),
+        ("throttled at last", Look::Bad),
+        ("failed otherwise", Look::Caution),
+        ("dropped", Look::Series(3)),
+        ("cancelled", Look::Quiet),
+    ];
+    // What did not happen needs no place in the legend.
+    let occurs = |place: &usize| bars.iter().any(|bar: &Bar| bar.values[*place] > 0.0);
+    let kept: Vec<usize> = (0..parts.len()).filter(occurs).collect();
+    for bar in &mut bars {
+        bar.values = kept.iter().map(|place| bar.values[*place]).collect();
+    }
     let title = "How requests ended, by prompt";
     let drawn = Bars {
         title: title.to_owned(),
@@ -156,13 +169,10 @@ pub(super) fn outcomes(measured: &Measured) -> Figure {
             },
             show: percent,
         },
-        parts: vec![
-            ("answered".to_owned(), Look::Series(0)),
-            ("throttled at last".to_owned(), Look::Bad),
-            ("failed otherwise".to_owned(), Look::Caution),
-            ("dropped".to_owned(), Look::Series(3)),
-            ("cancelled".to_owned(), Look::Quiet),
-        ],
+        parts: kept
+            .iter()
+            .map(|place| (parts[*place].0.to_owned(), parts[*place].1))
+            .collect(),
         bars,
     };
     let note = "A request that was throttled and answered at a later attempt counts as answered."
