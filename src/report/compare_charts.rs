@@ -23,13 +23,13 @@ pub struct Sides {
 /// One chart for each unit that changes are told in; metrics without a change have none.
 pub(super) fn changes(comparison: &Comparison) -> Vec<Figure> {
     let kinds: [(&str, &str, f64, fn(&Compared) -> bool); 4] = [
-        ("Changes as parts of the base", "%", 100.0, |metric| {
+        ("Changes as parts of the base", "(%)", 100.0, |metric| {
             metric.relative
         }),
-        ("Changes of shares", "points", 100.0, |metric| {
+        ("Changes of shares", "(points)", 100.0, |metric| {
             !metric.relative && metric.unit == "share"
         }),
-        ("Changes of times", "s", 1.0, |metric| {
+        ("Changes of times", "(s)", 1.0, |metric| {
             !metric.relative && metric.unit == "s"
         }),
         ("Other changes", "", 1.0, |metric| {
@@ -122,14 +122,7 @@ fn forest(title: &str, unit: &'static str, factor: f64, metrics: &[&Compared]) -
         title: title.to_owned(),
         about: "changes with their 95 % intervals, against the margin that passes".to_owned(),
         axis: Axis {
-            label: format!(
-                "change {}",
-                if unit.is_empty() {
-                    String::new()
-                } else {
-                    format!("({unit})")
-                }
-            ),
+            label: format!("change {unit}"),
             scale: Scale::around(ends),
             show: |value| {
                 let sign = if value > 0.0 { "+" } else { "" };
