@@ -11,6 +11,7 @@ mod import;
 mod models;
 mod output;
 mod overrides;
+mod pages;
 mod pairs;
 mod past_run;
 mod plan;

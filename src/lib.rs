@@ -10,7 +10,7 @@
 //! | 4 | [`sustained`], [`forecast`], [`plan`], [`tune`], [`compare`], [`report`] | judgement: pure functions of scenarios and runs |
 //! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`], [`import`] | bytes ↔ values; the event loop |
 //! | 2 | [`engine`], [`recorder`], [`service`] | state machines; `now` is an argument |
-//! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`gate`], [`goal`], [`price`], [`catalogue`], [`text`], [`statistics`] | rules: small, pure |
+//! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`gate`], [`goal`], [`price`], [`catalogue`], [`text`], [`statistics`], [`chart`] | rules: small, pure |
 //! | 0 | [`units`], [`time`], [`rng`], [`parallel`] | words, and work on several threads |
 //!
 //! With `default-features = false` layers 0 to 4 build without an async runtime or a network stack.
@@ -22,6 +22,7 @@ pub mod units;
 
 pub mod arrivals;
 pub mod catalogue;
+pub mod chart;
 pub mod distribution;
 pub mod expect;
 pub mod gate;

@@ -7,13 +7,19 @@
 //! Deliberately not: judgement (the verdicts are in the run) and printing.
 
 mod compare;
+mod compare_charts;
+mod figure;
+mod html;
 mod import;
 mod models;
 mod noise;
 mod page;
 mod plan;
+mod plan_charts;
 mod quotas;
 mod request;
+mod run_page;
+mod runs;
 mod style;
 mod summary;
 mod table;
@@ -22,13 +28,16 @@ mod tune;
 mod variants;
 mod words;
 
-pub use compare::{comparison, comparison_annotations, comparison_junit};
+pub use compare::{comparison, comparison_annotations, comparison_junit, comparison_page};
+pub use compare_charts::Sides;
 pub use import::import;
 pub use models::{model, model_ages, models};
 pub use noise::noise;
-pub use plan::{Form, plan, quota_request};
+pub use plan::{Form, plan, plan_page, quota_request};
+pub use run_page::{SPANS_MAX, run_page};
+pub use runs::{RUNS_MAX, runs, runs_csv, runs_page};
 pub use style::Style;
-pub use summary::summary;
+pub use summary::{run_markdown, summary};
 pub use tune::{confirmation, league, league_csv, tuning, tuning_csv};
 pub use variants::{Variant, variants};
 

@@ -7,6 +7,7 @@
 //!     intervals.csv     a row for each five seconds
 //!     histograms.hlog   an HdrHistogram interval log, tagged metric.class
 //!     scenario.toml     the scenario's text, byte for byte
+//!     report.html       the run as a page, once it has ended
 //! ```
 //!
 //! Promises: the same run in virtual time writes the same bytes; no run overwrites another; a run
@@ -22,6 +23,7 @@ mod intervals;
 mod recover;
 mod rows;
 mod run_file;
+mod series;
 mod writer;
 
 use std::fs;
@@ -37,10 +39,19 @@ pub use run_file::{
     ClassSettings, LimiterSummary, ModelSettings, RUN_FILE, RunFile, RunState, SCHEMA_VERSION,
     ScenarioSummary, Settings, Target, Tool, digest, json_schema,
 };
+pub use series::{LatencySpan, Series};
 pub use writer::{Ending, RunHeader, RunWriter};
 
 /// The name of the scenario's copy in a directory of results.
 pub const SCENARIO_FILE: &str = "scenario.toml";
+
+/// The name of the run's page in a directory of results.
+pub const REPORT_FILE: &str = "report.html";
+
+/// Puts a page into a file, whole or not at all.
+pub fn write_page(path: &Path, page: &str) -> Result<(), ResultsError> {
+    file::replace(&Path::new(".").join(path), page.as_bytes())
+}
 
 /// A run, as whoever judges it sees it.
 #[derive(Clone, Debug, PartialEq)]

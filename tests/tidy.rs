@@ -23,6 +23,7 @@ const LAYERS: [&[&str]; 6] = [
         "catalogue",
         "text",
         "statistics",
+        "chart",
     ],
     &["engine", "recorder", "service"],
     &["scenario", "results", "wire", "drive", "import"],

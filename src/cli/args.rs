@@ -61,7 +61,7 @@ pub enum Command {
     /// Make a scenario of recorded traffic: traces, logs, metrics or a run
     #[command(after_help = import::EXAMPLES)]
     Import(Box<import::Import>),
-    /// Print the summary of a run from its folder of results
+    /// Print or draw runs from their folders of results
     #[command(after_help = REPORT_EXAMPLES)]
     Report(Report),
     /// Print the JSON schema of scenario files, of run.json, or of an answer in JSON
@@ -112,7 +112,10 @@ Examples:
 const REPORT_EXAMPLES: &str = "\
 Examples:
   bedload report reports/quickstart
-  bedload report reports/quickstart/20261123T101500Z";
+  bedload report reports/quickstart/20261123T101500Z --open
+  bedload report reports/burst/* --csv > runs.csv
+  bedload report reports/burst/2026* --html burst.html
+  bedload report reports/burst --markdown >> summary.md";
 
 const SCHEMA_EXAMPLES: &str = "\
 Examples:
@@ -240,8 +243,24 @@ pub struct Models {
 /// `bedload report`.
 #[derive(Debug, clap::Args)]
 pub struct Report {
-    /// A run's folder, its run.json, or a scenario's folder for its newest run
-    pub run: PathBuf,
+    /// Runs' folders, their run.json, or scenarios' folders for the newest run of each
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Write a page with charts; - for stdout
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print Markdown
+    #[arg(long, group = "printed")]
+    pub markdown: bool,
+    /// Print what run.json holds; of several runs an array
+    #[arg(long, group = "printed")]
+    pub json: bool,
+    /// Print CSV: a line for each run
+    #[arg(long, group = "printed")]
+    pub csv: bool,
+    /// Open the page in a browser; without --html the report.html in the run's folder, written anew
+    #[arg(long)]
+    pub open: bool,
 }
 
 /// `bedload schema`.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Context;
-use bedload::results::{Run, RunFile};
+use bedload::results::Run;
 use bedload::scenario::TargetSettings;
 
 use super::args::compare::Compare;
@@ -126,7 +126,7 @@ impl Making {
     }
 
     /// Makes them; none if somebody interrupted.
-    pub fn make(&self, pairs: u32) -> anyhow::Result<Option<(Vec<RunFile>, Vec<RunFile>)>> {
+    pub fn make(&self, pairs: u32) -> anyhow::Result<Option<(Vec<Run>, Vec<Run>)>> {
         let mut made = [Vec::new(), Vec::new()];
         for pair in 0..pairs {
             // A pair has one seed, and so the same requests on both sides.
@@ -148,7 +148,7 @@ impl Making {
         Ok(Some((base, new)))
     }
 
-    fn run(&self, side: &Side, seed: u64) -> anyhow::Result<Option<RunFile>> {
+    fn run(&self, side: &Side, seed: u64) -> anyhow::Result<Option<Run>> {
         let program = side.program.display();
         let before = newest(&side.out.join(&self.name));
         let mut command = Command::new(&side.program);
@@ -182,7 +182,7 @@ impl Making {
         let dir = newest(&side.out.join(&self.name)).filter(|dir| before.as_ref() != Some(dir));
         let dir =
             dir.with_context(|| format!("`{program}` left no run in {}", side.out.display()))?;
-        Ok(Some(Run::open(&dir)?.file))
+        Ok(Some(Run::open(&dir)?))
     }
 }
 

@@ -17,7 +17,7 @@ use super::args::plan::{Plan as Args, PlanFormat};
 use super::args::{ScenarioArgs, TargetName};
 use super::exit::{BadInput, Exit};
 use super::past_run::PastRun;
-use super::{output, overrides};
+use super::{output, overrides, pages};
 
 /// `bedload plan`.
 pub fn plan(args: &Args) -> anyhow::Result<Exit> {
@@ -57,6 +57,12 @@ pub fn plan(args: &Args) -> anyhow::Result<Exit> {
     let bar = Bar::new(args.quiet);
     let plan = Plan::of(&scenario, &options, &|done, of| bar.show(done, of));
     bar.clear();
+    if let Some(path) = &args.html {
+        pages::write(path, &report::plan_page(&plan))?;
+        if path.as_os_str() == "-" {
+            return Ok(verdict(&plan));
+        }
+    }
     let form = match args.format {
         PlanFormat::Json => {
             let text = serde_json::to_string_pretty(&plan)?;

@@ -22,7 +22,7 @@ use super::exit::{BadInput, Exit};
 use super::progress::Progress;
 use super::signals::Signals;
 use super::watcher::Watcher;
-use super::{output, overrides, spend, vary};
+use super::{output, overrides, pages, spend, vary};
 
 /// `bedload run`.
 pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
@@ -170,6 +170,10 @@ async fn watch(
 /// Prints the summary, and says by the exit code how the run ended.
 fn conclude(run: &Run) -> anyhow::Result<Exit> {
     output::print(&report::summary(run, Style::new(output::color())))?;
+    // A run without its page is a run all the same.
+    if let Err(error) = pages::keep(run) {
+        output::complain(&format!("no page of this run: {error:#}"));
+    }
     Ok(match run.file.state {
         RunState::Failed | RunState::Running => Exit::Failed,
         RunState::Interrupted if run.file.error.is_none() => Exit::Interrupted,

@@ -6,6 +6,7 @@ use anyhow::Context;
 use bedload::compare::Verdict;
 use bedload::goal::{Goal, KnobText};
 use bedload::report::{self, Form, Style};
+use bedload::results::RunFile;
 use bedload::scenario::{Scenario, read_text};
 use bedload::tune::{
     Knob, TuneError, TuneOptions, Tuning, UNSET, league, tune as search, usual_knobs,
@@ -279,15 +280,16 @@ fn confirm(
     let Some((base, new)) = making.make(args.pairs)? else {
         return Ok(Exit::Interrupted);
     };
+    let files: Vec<RunFile> = new.iter().map(|run| run.file.clone()).collect();
     let comparison = compare::settings(&base, &new)?;
     output::print("\n")?;
     let form = match args.format {
         TuneFormat::Markdown => Form::Markdown,
         _ => Form::Text(Style::new(output::color())),
     };
-    output::print(&report::confirmation(tuning, &new, form))?;
+    output::print(&report::confirmation(tuning, &files, form))?;
     output::print(&report::comparison(&comparison, form))?;
-    let kept = new
+    let kept = files
         .iter()
         .filter_map(|run| run.measured.as_ref())
         .all(|measured| {

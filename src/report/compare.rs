@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Form;
+use super::compare_charts::{self, Sides};
 use super::page::{Block, Page};
 use super::table::Table;
 use super::words::{counted, length};
@@ -19,6 +20,20 @@ const SHIFTS_MAX: usize = 8;
 /// Tables and sentences.
 #[must_use]
 pub fn comparison(comparison: &Comparison, form: Form) -> String {
+    let page = page(comparison, None);
+    match form {
+        Form::Text(style) => page.to_text(style),
+        Form::Markdown => page.to_markdown(),
+    }
+}
+
+/// The same for a browser, with charts; `sides` are the latencies of both, where their histograms are there.
+#[must_use]
+pub fn comparison_page(comparison: &Comparison, sides: &Sides) -> String {
+    page(comparison, Some(sides)).to_html("compare")
+}
+
+fn page(comparison: &Comparison, sides: Option<&Sides>) -> Page {
     let mut page = Page::default();
     page.title(format!(
         "{} {}",
@@ -28,18 +43,21 @@ pub fn comparison(comparison: &Comparison, form: Form) -> String {
     page.text(basis(comparison));
     page.push(Block::List(answers(comparison)));
     metrics(&mut page, comparison);
+    for figure in compare_charts::changes(comparison) {
+        page.figure(figure);
+    }
     shifts(&mut page, comparison);
+    if let Some(sides) = sides {
+        compare_charts::distributions(&mut page, sides);
+    }
     if !comparison.warnings.is_empty() {
         page.heading("To know");
         page.push(Block::List(comparison.warnings.clone()));
     }
-    match form {
-        Form::Text(style) => page.to_text(style),
-        Form::Markdown => page.to_markdown(),
-    }
+    page
 }
 
-const fn verdict(verdict: Verdict) -> &'static str {
+pub(super) const fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Passed => "PASSED",
         Verdict::Inconclusive => "INCONCLUSIVE",
@@ -229,7 +247,7 @@ fn value(metric: &Compared, value: Option<f64>) -> String {
 }
 
 /// A change, with its sign.
-fn moved(metric: &Compared, change: f64) -> String {
+pub(super) fn moved(metric: &Compared, change: f64) -> String {
     if metric.relative {
         return signed(change * 100.0, |percent| format!("{percent:.1} %"));
     }
@@ -245,7 +263,7 @@ fn signed(value: f64, show: impl Fn(f64) -> String) -> String {
     format!("{sign}{}", show(value.abs()))
 }
 
-fn interval(metric: &Compared) -> Option<String> {
+pub(super) fn interval(metric: &Compared) -> Option<String> {
     let (low, high) = (metric.low?, metric.high?);
     if metric.relative {
         return Some(format!("{:+.1} to {:+.1} %", low * 100.0, high * 100.0));

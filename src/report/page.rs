@@ -1,8 +1,10 @@
-//! A page of headings, sentences, lists and tables, as text for a terminal or as Markdown.
+//! A page of headings, sentences, lists and tables, as text for a terminal, as Markdown or as HTML.
 //!
-//! Promises: both say the same.
+//! Promises: all say the same; HTML shows charts beside it.
 
+use super::figure::Figure;
 use super::style::{Paint, Style};
+use super::summary::Said;
 use super::table::Table;
 use super::words::wrap;
 
@@ -22,6 +24,14 @@ pub(super) enum Block {
     Code(String),
     /// A heading and rows, the first so many columns flush left.
     Table(Table),
+    /// What it comes to, and how that is to be taken.
+    Verdict(Paint, String),
+    /// A few numbers to be seen first: the name, the number, and more about it.
+    Tiles(Vec<[String; 3]>),
+    /// Labels, each with what is said.
+    Facts(Vec<Said>),
+    /// A chart, which only HTML has.
+    Figure(Box<Figure>),
 }
 
 /// A page.
@@ -53,6 +63,28 @@ impl Page {
         self.push(Block::Table(table));
     }
 
+    pub(super) fn figure(&mut self, figure: Figure) {
+        self.push(Block::Figure(Box::new(figure)));
+    }
+
+    /// A chart, where there is one.
+    pub(super) fn push_figure(&mut self, figure: Option<Figure>) {
+        if let Some(figure) = figure {
+            self.figure(figure);
+        }
+    }
+
+    /// Labels and what is said under them; nothing where there are none.
+    pub(super) fn facts(&mut self, facts: Vec<Said>) {
+        if !facts.is_empty() {
+            self.push(Block::Facts(facts));
+        }
+    }
+
+    pub(super) fn blocks(&self) -> &[Block] {
+        &self.0
+    }
+
     /// For a terminal.
     pub(super) fn to_text(&self, style: Style) -> String {
         let width = usize::from(style.width);
@@ -80,6 +112,13 @@ impl Page {
                     .collect(),
                 Block::Code(text) => text.clone(),
                 Block::Table(table) => table.render(style),
+                Block::Verdict(paint, text) => lines(text, Some(*paint)),
+                Block::Tiles(tiles) => tiles.iter().map(|tile| tile.join("  ") + "\n").collect(),
+                Block::Facts(facts) => facts
+                    .iter()
+                    .map(|said| lines(&format!("{:<14}{}", said.label, said.text), said.paint))
+                    .collect(),
+                Block::Figure(_) => continue,
             });
         }
         parts.concat()
@@ -90,14 +129,28 @@ impl Page {
         let parts: Vec<String> = self
             .0
             .iter()
-            .map(|block| match block {
-                Block::Title(text) => format!("# {text}\n"),
-                Block::Heading(text) => format!("## {text}\n"),
-                Block::Text(text) => format!("{text}\n"),
-                Block::Note(text) => format!("*{text}*\n"),
-                Block::List(items) => items.iter().map(|item| format!("- {item}\n")).collect(),
-                Block::Code(text) => format!("```toml\n{text}```\n"),
-                Block::Table(table) => table.to_markdown(),
+            .filter_map(|block| {
+                Some(match block {
+                    Block::Title(text) => format!("# {text}\n"),
+                    Block::Heading(text) => format!("## {text}\n"),
+                    Block::Text(text) | Block::Verdict(_, text) => format!("{text}\n"),
+                    Block::Note(text) => format!("*{text}*\n"),
+                    Block::List(items) => items.iter().map(|item| format!("- {item}\n")).collect(),
+                    Block::Code(text) => format!("```toml\n{text}```\n"),
+                    Block::Table(table) => table.to_markdown(),
+                    Block::Tiles(tiles) => tiles
+                        .iter()
+                        .map(|[name, number, more]| format!("- {name}: {number} {more}\n"))
+                        .collect(),
+                    Block::Facts(facts) => facts
+                        .iter()
+                        .map(|said| match said.label {
+                            "" => format!("  - {}\n", said.text),
+                            label => format!("- {label}: {}\n", said.text),
+                        })
+                        .collect(),
+                    Block::Figure(_) => return None,
+                })
             })
             .collect();
         parts.join("\n")

@@ -4,6 +4,7 @@
 //! supposes; what nobody knows is said.
 
 use super::page::{Block, Page};
+use super::plan_charts;
 use super::style::Style;
 use super::table::{Table, name};
 use super::words::{count, length, percent};
@@ -23,20 +24,33 @@ pub enum Form {
 /// The whole plan.
 #[must_use]
 pub fn plan(plan: &Plan, form: Form) -> String {
+    render(&page(plan), form)
+}
+
+/// The whole plan for a browser, with charts.
+#[must_use]
+pub fn plan_page(plan: &Plan) -> String {
+    page(plan).to_html("plan")
+}
+
+fn page(plan: &Plan) -> Page {
     let mut page = Page::default();
     page.title(format!("Plan for {}", plan.scenario));
     page.push(Block::List(answers(plan)));
     for model in &plan.models {
         demand(&mut page, plan, model);
         needs(&mut page, plan, model);
+        page.push_figure(plan_charts::needs(plan, model));
         fits(&mut page, plan, model);
+        page.push_figure(plan_charts::fits(plan, model));
         curve(&mut page, plan, model);
+        page.push_figure(plan_charts::curve(plan, model));
         levers(&mut page, plan, model);
         clients(&mut page, model);
     }
     page.heading("What this supposes");
     page.push(Block::List(plan.assumptions.clone()));
-    render(&page, form)
+    page
 }
 
 /// What AWS asks for before it raises a quota, ready to paste.
@@ -185,7 +199,7 @@ pub(super) fn percentile(share: f64) -> String {
     format!("{text}{ending} percentile")
 }
 
-fn interval(estimate: &Estimate) -> String {
+pub(super) fn interval(estimate: &Estimate) -> String {
     let value = significant(estimate.value);
     match (estimate.low, estimate.high) {
         (Some(low), Some(high)) => {
@@ -315,7 +329,7 @@ fn needs(page: &mut Page, plan: &Plan, model: &ModelPlan) {
     ));
 }
 
-fn counted_as(plan: &Plan, enforcement: Enforcement) -> String {
+pub(super) fn counted_as(plan: &Plan, enforcement: Enforcement) -> String {
     if enforcement == plan.enforcement {
         format!("{enforcement} *")
     } else {

@@ -2,14 +2,13 @@
 //!
 //! With a quota, use is a share of it; without one, it is in requests or tokens per minute.
 
-use super::style::Style;
 use super::table::{Table, name};
 use super::words::{count, percent};
 use crate::recorder::measured::{DimensionUse, QuotaUse};
 use crate::units::significant;
 
 /// The table; none if nothing is known of any model.
-pub(super) fn table(models: &[QuotaUse], style: Style) -> Option<String> {
+pub(super) fn table(models: &[QuotaUse]) -> Option<Table> {
     let heading = [
         "Quota use",
         "per minute",
@@ -37,7 +36,7 @@ pub(super) fn table(models: &[QuotaUse], style: Style) -> Option<String> {
             table.row([model, what.to_owned(), quota, mean, steady, clock, sliding]);
         }
     }
-    (!models.is_empty()).then(|| table.render(style))
+    (!models.is_empty()).then_some(table)
 }
 
 fn uses(used: &DimensionUse) -> [String; 4] {

@@ -27,39 +27,85 @@ pub fn summary(run: &Run, style: Style) -> String {
     };
     page.head(run);
     if let Some(measured) = &file.measured {
-        page.requests(&measured.total);
-        page.throughput(&measured.total);
-        page.block(&times::of_the_run(&measured.total, style));
-        for table in times::by_group(measured, style) {
-            page.block(&table);
+        for said in requests(&measured.total) {
+            page.said(&said);
         }
-        if let Some(table) = quotas::table(&measured.quota_use, style) {
-            page.block(&table);
+        page.block(&times::of_the_run(&measured.total).render(style));
+        for table in times::by_group(measured) {
+            page.block(&table.render(style));
+        }
+        if let Some(table) = quotas::table(&measured.quota_use) {
+            page.block(&table.render(style));
         }
     }
     page.text.push('\n');
-    if let Some(measured) = &file.measured {
-        page.cost(file.target, measured.total.cost);
-        for (place, warning) in measured.warnings.iter().enumerate() {
-            let text = format!("{}: {}", warning.code, warning.message);
-            page.painted(first(place, "Warnings"), Paint::Caution, &text);
-        }
-    }
-    for (place, verdict) in file.verdicts.iter().enumerate() {
-        page.verdict(first(place, "Pass marks"), verdict);
-    }
-    for (place, missing) in not_measured(file).iter().enumerate() {
-        page.line(first(place, "Not measured"), missing);
+    for said in [cost(file), warnings(file), pass_marks(file), gaps(file)].concat() {
+        page.said(&said);
     }
     if let Some(dir) = &run.dir {
-        page.line("Results", &dir.display().to_string());
+        page.said(&Said::plain("Results", dir.display().to_string()));
     }
     page.text
 }
 
-/// A label for the first line of several.
-const fn first(place: usize, label: &str) -> &str {
-    if place == 0 { label } else { "" }
+/// The same as Markdown.
+#[must_use]
+pub fn run_markdown(run: &Run) -> String {
+    let file = &run.file;
+    let mut page = super::page::Page::default();
+    page.title(file.scenario.name.clone());
+    for (paint, sentence) in head(run) {
+        page.push(super::page::Block::Verdict(paint, sentence));
+    }
+    page.text(what_was_run(file));
+    if let Some(measured) = &file.measured {
+        page.facts(requests(&measured.total));
+        page.table(times::of_the_run(&measured.total));
+        for table in times::by_group(measured) {
+            page.table(table);
+        }
+        if let Some(table) = quotas::table(&measured.quota_use) {
+            page.table(table);
+        }
+    }
+    page.facts([cost(file), warnings(file), pass_marks(file), gaps(file)].concat());
+    page.to_markdown()
+}
+
+/// Something that is said of a run, under a label.
+#[derive(Clone, Debug)]
+pub(super) struct Said {
+    /// What it is about; empty where it goes on with what is above it.
+    pub(super) label: &'static str,
+    /// How it is to be taken.
+    pub(super) paint: Option<Paint>,
+    /// The words.
+    pub(super) text: String,
+}
+
+impl Said {
+    pub(super) const fn plain(label: &'static str, text: String) -> Self {
+        Self {
+            label,
+            paint: None,
+            text,
+        }
+    }
+}
+
+/// Several things under one label.
+fn list(
+    label: &'static str,
+    items: impl IntoIterator<Item = (Option<Paint>, String)>,
+) -> Vec<Said> {
+    let items = items.into_iter().enumerate();
+    items
+        .map(|(place, (paint, text))| Said {
+            label: if place == 0 { label } else { "" },
+            paint,
+            text,
+        })
+        .collect()
 }
 
 /// The text as it grows.
@@ -70,22 +116,13 @@ struct Page {
 
 impl Page {
     /// A label with its text, which goes on under itself.
-    fn line(&mut self, label: &str, text: &str) {
-        self.labelled(label, None, text);
-    }
-
-    fn painted(&mut self, label: &str, paint: Paint, text: &str) {
-        self.labelled(label, Some(paint), text);
-    }
-
-    fn labelled(&mut self, label: &str, paint: Option<Paint>, text: &str) {
+    fn said(&mut self, said: &Said) {
         let width = usize::from(self.style.width).saturating_sub(LABELS).max(20);
-        for (place, line) in wrap(text, width).iter().enumerate() {
-            let label = self
-                .style
-                .paint(Paint::Quiet, &format!("{:<LABELS$}", first(place, label)));
+        for (place, line) in wrap(&said.text, width).iter().enumerate() {
+            let label = if place == 0 { said.label } else { "" };
+            let label = self.style.paint(Paint::Quiet, &format!("{label:<LABELS$}"));
             self.text.push_str(&label);
-            match paint {
+            match said.paint {
                 Some(paint) => self.text.push_str(&self.style.paint(paint, line)),
                 None => self.text.push_str(line),
             }
@@ -101,47 +138,55 @@ impl Page {
 
     /// The sentence, the verdict, and what was run.
     fn head(&mut self, run: &Run) {
-        let file = &run.file;
-        let mut sentences = vec![(Paint::Strong, sentence(file))];
-        let missed = file.verdicts.iter().filter(|verdict| !verdict.passed);
-        let missed: Vec<String> = missed
-            .map(|verdict| format!("`{}`", verdict.name()))
-            .collect();
-        let marks = file.verdicts.len() as u64;
-        match missed.len() {
-            _ if marks == 0 => {}
-            0 => sentences.push((
-                Paint::Good,
-                format!("passed: {}", counted(marks, "pass mark")),
-            )),
-            some => sentences.push((
-                Paint::Bad,
-                format!(
-                    "MISSED {some} of {}: {}",
-                    counted(marks, "pass mark"),
-                    missed.join(", ")
-                ),
-            )),
-        }
-        if let Some(cut) = cut_short(run) {
-            sentences.push((Paint::Caution, cut));
-        }
-        for (paint, sentence) in sentences {
+        for (paint, sentence) in head(run) {
             for line in wrap(&sentence, usize::from(self.style.width)) {
                 self.text.push_str(&self.style.paint(paint, &line));
                 self.text.push('\n');
             }
         }
         self.text.push('\n');
-        self.line("Run", &what_was_run(file));
+        self.said(&Said::plain("Run", what_was_run(&run.file)));
     }
+}
 
-    /// The identities of requests and attempts, and what lies behind their parts.
-    fn requests(&mut self, total: &Group) {
-        let (counts, attempts) = (total.counts, &total.attempts);
-        self.line(
+/// What happened, whether that was wanted, and why a run is not whole: a sentence each.
+pub(super) fn head(run: &Run) -> Vec<(Paint, String)> {
+    let file = &run.file;
+    let mut sentences = vec![(Paint::Strong, sentence(file))];
+    let missed = file.verdicts.iter().filter(|verdict| !verdict.passed);
+    let missed: Vec<String> = missed
+        .map(|verdict| format!("`{}`", verdict.name()))
+        .collect();
+    let marks = file.verdicts.len() as u64;
+    match missed.len() {
+        _ if marks == 0 => {}
+        0 => sentences.push((
+            Paint::Good,
+            format!("passed: {}", counted(marks, "pass mark")),
+        )),
+        some => sentences.push((
+            Paint::Bad,
+            format!(
+                "MISSED {some} of {}: {}",
+                counted(marks, "pass mark"),
+                missed.join(", ")
+            ),
+        )),
+    }
+    if let Some(cut) = cut_short(run) {
+        sentences.push((Paint::Caution, cut));
+    }
+    sentences
+}
+
+/// The identities of requests and attempts, what lies behind their parts, and how fast answers came.
+pub(super) fn requests(total: &Group) -> Vec<Said> {
+    let (counts, attempts) = (total.counts, &total.attempts);
+    let failed: u64 = attempts.failed.values().sum();
+    let mut said = vec![
+        Said::plain(
             "Requests",
-            &format!(
+            format!(
                 "intended {} = completed {} + failed {} + dropped {} + cancelled {}",
                 count(counts.intended),
                 count(counts.completed),
@@ -149,11 +194,10 @@ impl Page {
                 count(counts.dropped),
                 count(counts.cancelled)
             ),
-        );
-        let failed: u64 = attempts.failed.values().sum();
-        self.line(
+        ),
+        Said::plain(
             "Attempts",
-            &format!(
+            format!(
                 "sent {} = answered {} + throttled {} + failed {} + unfinished {}",
                 count(attempts.sent),
                 count(attempts.answered),
@@ -161,103 +205,127 @@ impl Page {
                 count(failed),
                 count(attempts.unfinished)
             ),
-        );
-        if let Some(throttles) = throttles(attempts.throttled, attempts.throttle_share()) {
-            self.line("Throttles", &throttles);
+        ),
+    ];
+    if let Some(throttles) = throttles(attempts.throttled, attempts.throttle_share()) {
+        said.push(Said::plain("Throttles", throttles));
+    }
+    for (label, reasons) in [
+        ("Failed as", &total.failures),
+        ("Dropped for", &total.drops),
+    ] {
+        if !reasons.is_empty() {
+            said.push(Said::plain(label, listed(reasons)));
         }
-        for (label, reasons) in [
-            ("Failed as", &total.failures),
-            ("Dropped for", &total.drops),
-        ] {
-            if !reasons.is_empty() {
-                self.line(label, &listed(reasons));
-            }
+    }
+    said.push(Said::plain("Retries", retries(total)));
+    said.push(Said::plain("Throughput", throughput(total)));
+    said
+}
+
+fn retries(total: &Group) -> String {
+    let amplification = total
+        .attempts
+        .amplification()
+        .map_or_else(String::new, |amplification| {
+            format!(", {amplification:.2} attempts per request")
+        });
+    let wasted = format!(
+        "; wasted: {} settled without an answer{}",
+        counted(total.wasted.0, "token"),
+        part_of(total.wasted.0, total.settled.0)
+    );
+    format!("{}{amplification}{wasted}", count(total.attempts.retries()))
+}
+
+fn throughput(total: &Group) -> String {
+    let (input, output) = (
+        total.input_tokens_per_second,
+        total.output_tokens_per_second,
+    );
+    format!(
+        "{} answers/s ({}/min), {} input + {} output tokens/s ({} + {}/min)",
+        significant(total.requests_per_second),
+        significant(total.requests_per_second * 60.0),
+        significant(input),
+        significant(output),
+        significant(input * 60.0),
+        significant(output * 60.0)
+    )
+}
+
+/// What it cost; nothing if that is not known.
+pub(super) fn cost(file: &RunFile) -> Vec<Said> {
+    let cost = file
+        .measured
+        .as_ref()
+        .and_then(|measured| measured.total.cost);
+    let Some(cost) = cost else { return Vec::new() };
+    let text = match file.target {
+        Target::Bedrock => format!("{cost} at list price"),
+        Target::Sim | Target::Stub => format!("nothing; Bedrock's list price is {cost}"),
+    };
+    vec![Said::plain("Cost", text)]
+}
+
+/// What a reader must know before trusting the numbers.
+pub(super) fn warnings(file: &RunFile) -> Vec<Said> {
+    let warnings = file.measured.iter().flat_map(|measured| &measured.warnings);
+    let warnings = warnings.map(|warning| {
+        let text = format!("{}: {}", warning.code, warning.message);
+        (Some(Paint::Caution), text)
+    });
+    list("Warnings", warnings)
+}
+
+/// The pass marks, and what became of each.
+pub(super) fn pass_marks(file: &RunFile) -> Vec<Said> {
+    list("Pass marks", file.verdicts.iter().map(pass_mark))
+}
+
+/// What was not measured, or is less than it seems.
+pub(super) fn gaps(file: &RunFile) -> Vec<Said> {
+    let missing = not_measured(file);
+    list("Not measured", missing.into_iter().map(|text| (None, text)))
+}
+
+fn pass_mark(verdict: &Verdict) -> (Option<Paint>, String) {
+    let kind = Metric::parse(&verdict.metric).map_or(Kind::Number, Metric::kind);
+    let found = match (verdict.value, &verdict.reason) {
+        (Some(value), _) => format!(
+            "is {}{}",
+            quantity(kind, value),
+            verdict
+                .interval
+                .map_or_else(String::new, |interval| range(kind, interval))
+        ),
+        (None, Some(reason)) => format!("is {reason}"),
+        (None, None) => "was not measured".to_owned(),
+    };
+    let surely = if verdict.sure { "surely " } else { "" };
+    let wanted = match (verdict.at_most, verdict.at_least) {
+        (Some(most), Some(least)) => {
+            format!("between {}", ends(kind, least, most).join(" and "))
         }
-        let amplification = attempts
-            .amplification()
-            .map_or_else(String::new, |amplification| {
-                format!(", {amplification:.2} attempts per request")
-            });
-        let wasted = format!(
-            "; wasted: {} settled without an answer{}",
-            counted(total.wasted.0, "token"),
-            part_of(total.wasted.0, total.settled.0)
-        );
-        self.line(
-            "Retries",
-            &format!("{}{amplification}{wasted}", count(attempts.retries())),
-        );
-    }
-
-    fn throughput(&mut self, total: &Group) {
-        let (input, output) = (
-            total.input_tokens_per_second,
-            total.output_tokens_per_second,
-        );
-        self.line(
-            "Throughput",
-            &format!(
-                "{} answers/s ({}/min), {} input + {} output tokens/s ({} + {}/min)",
-                significant(total.requests_per_second),
-                significant(total.requests_per_second * 60.0),
-                significant(input),
-                significant(output),
-                significant(input * 60.0),
-                significant(output * 60.0)
-            ),
-        );
-    }
-
-    fn cost(&mut self, target: Target, cost: Option<Usd>) {
-        let Some(cost) = cost else { return };
-        let text = match target {
-            Target::Bedrock => format!("{cost} at list price"),
-            Target::Sim | Target::Stub => format!("nothing; Bedrock's list price is {cost}"),
-        };
-        self.line("Cost", &text);
-    }
-
-    fn verdict(&mut self, label: &str, verdict: &Verdict) {
-        let kind = Metric::parse(&verdict.metric).map_or(Kind::Number, Metric::kind);
-        let found = match (verdict.value, &verdict.reason) {
-            (Some(value), _) => format!(
-                "is {}{}",
-                quantity(kind, value),
-                verdict
-                    .interval
-                    .map_or_else(String::new, |interval| range(kind, interval))
-            ),
-            (None, Some(reason)) => format!("is {reason}"),
-            (None, None) => "was not measured".to_owned(),
-        };
-        let surely = if verdict.sure { "surely " } else { "" };
-        let wanted = match (verdict.at_most, verdict.at_least) {
-            (Some(most), Some(least)) => {
-                format!("between {}", ends(kind, least, most).join(" and "))
-            }
-            (Some(most), None) => format!("at most {}", quantity(kind, most)),
-            (None, Some(least)) => format!("at least {}", quantity(kind, least)),
-            (None, None) => "nothing".to_owned(),
-        };
-        let (paint, word) = if verdict.passed {
-            (Paint::Good, "passed")
-        } else {
-            (Paint::Bad, "MISSED")
-        };
-        let note = match (verdict.value, &verdict.reason) {
-            (Some(_), Some(reason)) => format!("; {reason}"),
-            _ if verdict.is_close() => "; too close to call".to_owned(),
-            _ => String::new(),
-        };
-        self.painted(
-            label,
-            paint,
-            &format!(
-                "{word}  {} {found}, wanted {surely}{wanted}{note}",
-                verdict.name()
-            ),
-        );
-    }
+        (Some(most), None) => format!("at most {}", quantity(kind, most)),
+        (None, Some(least)) => format!("at least {}", quantity(kind, least)),
+        (None, None) => "nothing".to_owned(),
+    };
+    let (paint, word) = if verdict.passed {
+        (Paint::Good, "passed")
+    } else {
+        (Paint::Bad, "MISSED")
+    };
+    let note = match (verdict.value, &verdict.reason) {
+        (Some(_), Some(reason)) => format!("; {reason}"),
+        _ if verdict.is_close() => "; too close to call".to_owned(),
+        _ => String::new(),
+    };
+    let text = format!(
+        "{word}  {} {found}, wanted {surely}{wanted}{note}",
+        verdict.name()
+    );
+    (Some(paint), text)
 }
 
 /// What happened to the requests, in plain words.
@@ -329,7 +397,7 @@ fn cut_short(run: &Run) -> Option<String> {
     }
 }
 
-fn what_was_run(file: &RunFile) -> String {
+pub(super) fn what_was_run(file: &RunFile) -> String {
     let target = match file.target {
         Target::Sim => "the simulator, in virtual time",
         Target::Stub => "the local stub",
@@ -424,7 +492,7 @@ fn not_measured(file: &RunFile) -> Vec<String> {
             .push("other users of the same account and Region, who share its quotas".to_owned()),
     }
     if let Some(measured) = &file.measured {
-        missing.extend(gaps(measured).into_iter().map(ToOwned::to_owned));
+        missing.extend(unknown(measured).into_iter().map(ToOwned::to_owned));
     }
     missing
 }
@@ -437,7 +505,7 @@ fn between_tokens_is_lost(measured: &Measured) -> bool {
         && measured.total.usage.output.0 > measured.total.attempts.answered
 }
 
-fn gaps(measured: &Measured) -> Vec<&'static str> {
+fn unknown(measured: &Measured) -> Vec<&'static str> {
     let unsteady = |quota: &QuotaUse| quota.tokens.steady.is_none();
     [
         (

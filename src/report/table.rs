@@ -12,6 +12,7 @@ const NAME_MAX: usize = 24;
 const GAP: usize = 2;
 
 /// Rows of cells under a heading.
+#[derive(Clone)]
 pub(super) struct Table {
     left: usize,
     rows: Vec<Vec<String>>,
@@ -44,6 +45,21 @@ impl Table {
             "a row has as many cells as the heading"
         );
         self.rows.push(cells);
+    }
+
+    /// The heading's cells.
+    pub(super) fn heading(&self) -> &[String] {
+        &self.rows[0]
+    }
+
+    /// The rows below it.
+    pub(super) fn body(&self) -> &[Vec<String>] {
+        &self.rows[1..]
+    }
+
+    /// Whether a column is flush left.
+    pub(super) const fn is_left(&self, column: &usize) -> bool {
+        *column < self.left
     }
 
     /// The lines, each with its newline.

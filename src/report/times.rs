@@ -1,6 +1,5 @@
 //! The tables of times: of the whole run, and by prompt class and model.
 
-use super::style::Style;
 use super::table::{Table, name};
 use super::words::{count, length};
 use crate::recorder::measured::{Group, Inflated, Measured, Quantile, Spread};
@@ -12,7 +11,7 @@ const TOO_FEW: &str = "too few";
 const NONE: &str = "–";
 
 /// Each length of time with its two ends and its quantiles.
-pub(super) fn of_the_run(total: &Group, style: Style) -> String {
+pub(super) fn of_the_run(total: &Group) -> Table {
     let mut table = Table::new(
         2,
         ["Time", "from → to", "p50", "p90", "p99", "max", "samples"],
@@ -61,28 +60,25 @@ pub(super) fn of_the_run(total: &Group, style: Style) -> String {
         "admitted → sent",
         spread(&total.dispatch_lag),
     );
-    table.render(style)
+    table
 }
 
 /// Prompt classes and models, each where there are several.
-pub(super) fn by_group(measured: &Measured, style: Style) -> Vec<String> {
+pub(super) fn by_group(measured: &Measured) -> Vec<Table> {
     [("Prompt", &measured.classes), ("Model", &measured.models)]
         .into_iter()
         .filter(|(_, groups)| groups.len() > 1)
         .flat_map(|(heading, groups)| {
             let streams = groups.iter().any(|group| group.ttft.is_some());
-            let times = groups_table(heading, groups, style);
-            [
-                Some(times),
-                streams.then(|| tokens_table(heading, groups, style)),
-            ]
+            let times = groups_table(heading, groups);
+            [Some(times), streams.then(|| tokens_table(heading, groups))]
         })
         .flatten()
         .collect()
 }
 
 /// How fast the tokens of each group came.
-fn tokens_table(heading: &str, groups: &[Group], style: Style) -> String {
+fn tokens_table(heading: &str, groups: &[Group]) -> Table {
     let heading = [
         heading,
         "first token p50",
@@ -112,10 +108,10 @@ fn tokens_table(heading: &str, groups: &[Group], style: Style) -> String {
             significant(group.output_tokens_per_second),
         ]);
     }
-    table.render(style)
+    table
 }
 
-fn groups_table(heading: &str, groups: &[Group], style: Style) -> String {
+fn groups_table(heading: &str, groups: &[Group]) -> Table {
     let heading = [
         heading,
         "requests",
@@ -140,7 +136,7 @@ fn groups_table(heading: &str, groups: &[Group], style: Style) -> String {
             max,
         ]);
     }
-    table.render(style)
+    table
 }
 
 fn spread(spread: &Spread) -> [String; 5] {

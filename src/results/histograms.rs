@@ -43,6 +43,17 @@ pub struct LoggedHistogram {
 /// Every histogram of a directory of results, in the order of the log. A last line that was cut
 /// off is left out.
 pub fn read_histograms(dir: &Path) -> Result<Vec<LoggedHistogram>, ResultsError> {
+    let mut found = Vec::new();
+    each_histogram(dir, |_| true, |logged| found.push(logged))?;
+    Ok(found)
+}
+
+/// Takes the histograms whose tag is wanted, one by one: those of an hour do not fit into memory together.
+pub(super) fn each_histogram(
+    dir: &Path,
+    wanted: impl Fn(&str) -> bool,
+    mut take: impl FnMut(LoggedHistogram),
+) -> Result<(), ResultsError> {
     let path = dir.join(HISTOGRAMS_FILE);
     let log = file::read(&path)?;
     let whole = log
@@ -54,7 +65,6 @@ pub fn read_histograms(dir: &Path) -> Result<Vec<LoggedHistogram>, ResultsError>
         line: 1 + log[..offset].iter().filter(|&&byte| byte == b'\n').count() as u64,
         problem: problem.to_owned(),
     };
-    let mut found = Vec::new();
     for entry in IntervalLogIterator::new(&log[..whole]) {
         let logged = match entry {
             Ok(LogEntry::Interval(logged)) => logged,
@@ -66,6 +76,10 @@ pub fn read_histograms(dir: &Path) -> Result<Vec<LoggedHistogram>, ResultsError>
                 ));
             }
         };
+        let tag = logged.tag().map_or("", |tag| tag.as_str());
+        if !wanted(tag) {
+            continue;
+        }
         let encoded = logged.encoded_histogram();
         // The text is a slice of the log, so its place in the log is the distance between them.
         let offset = encoded.as_ptr() as usize - log.as_ptr() as usize;
@@ -74,14 +88,14 @@ pub fn read_histograms(dir: &Path) -> Result<Vec<LoggedHistogram>, ResultsError>
             .ok()
             .and_then(|bytes| Deserializer::new().deserialize(&mut bytes.as_slice()).ok())
             .ok_or_else(|| malformed(offset, "the histogram cannot be decoded"))?;
-        found.push(LoggedHistogram {
-            tag: logged.tag().map_or("", |tag| tag.as_str()).to_owned(),
+        take(LoggedHistogram {
+            tag: tag.to_owned(),
             start: Instant::ZERO + logged.start_timestamp(),
             length: logged.duration(),
             histogram,
         });
     }
-    Ok(found)
+    Ok(())
 }
 
 /// Turns intervals into lines.

@@ -17,6 +17,7 @@ Examples:
   bedload compare 'base/*' 'new/*' --metric latency.p99 --metric throttle_share --strict
   bedload compare --save-baseline main 'reports/burst/*'
   bedload compare --baseline main 'new/burst/*'
+  bedload compare 'base/*' 'new/*' --html compare.html
   bedload compare --pairs 10 my.toml --base ../before/bedload
   bedload compare --pairs 8 my.toml --sim --base-set limiter.burst=5s --new-set limiter.burst=20s
   bedload compare --calibrate my.toml --pairs 20
@@ -83,6 +84,9 @@ pub struct Compare {
     /// Exit 1 also where the runs cannot tell
     #[arg(long)]
     pub strict: bool,
+    /// Write a page with charts as well; - for stdout, in the place of --format
+    #[arg(long, value_name = "FILE", conflicts_with = "save_baseline")]
+    pub html: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = CompareFormat::Text)]
     pub format: CompareFormat,

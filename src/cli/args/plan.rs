@@ -12,6 +12,7 @@ Examples:
   bedload plan scenarios/support-desk.toml
   bedload plan scenarios/support-desk.toml --growth 10% --months 12 --request
   bedload plan scenarios/max-tokens-unset.toml --load 2 --throttled-max 0.1% --wait-max 2s
+  bedload plan scenarios/support-desk.toml --html plan.html
   bedload plan reports/support-desk --format markdown > plan.md
   bedload plan scenarios/trace.toml --percentile 95% --format json";
 
@@ -62,6 +63,9 @@ pub struct Plan {
     /// Print what AWS asks for before it raises a quota, ready to paste
     #[arg(long)]
     pub request: bool,
+    /// Write a page with charts as well; - for stdout, in the place of --format
+    #[arg(long, value_name = "FILE", conflicts_with = "request")]
+    pub html: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = PlanFormat::Text)]
     pub format: PlanFormat,
