@@ -6,7 +6,10 @@ mod check;
 mod compare;
 mod drawing;
 mod exit;
+mod feeds;
 mod import;
+#[cfg(feature = "live")]
+mod live;
 mod models;
 mod output;
 mod overrides;
@@ -14,6 +17,7 @@ mod pairs;
 mod past_run;
 mod plan;
 mod progress;
+mod pulse;
 mod quotas;
 mod report;
 mod run;
@@ -22,6 +26,7 @@ mod spend;
 mod stub;
 mod vary;
 mod watcher;
+mod words;
 
 use std::process::ExitCode;
 

@@ -81,6 +81,10 @@ pub struct Recorder {
     closed: VecDeque<Interval>,
     /// Attempts under way.
     in_flight: u64,
+    /// Since when the run is paused, if it is.
+    paused_since: Option<Instant>,
+    /// How long it was paused before.
+    paused: Duration,
     /// When the last thing happened.
     last: Instant,
 }
@@ -96,6 +100,8 @@ impl Recorder {
             open: new_interval(Instant::ZERO, settings.classes.len()),
             closed: VecDeque::new(),
             in_flight: 0,
+            paused_since: None,
+            paused: Duration::ZERO,
             last: Instant::ZERO,
             settings,
         }
@@ -145,6 +151,14 @@ impl Recorder {
                 self.advance(request.finished);
                 self.finish_request(request);
             }
+            Event::Paused { at } => {
+                self.advance(*at);
+                self.paused_since = Some(*at);
+            }
+            Event::Resumed { at } => {
+                self.advance(*at);
+                self.end_pause(*at);
+            }
         }
     }
 
@@ -163,6 +177,7 @@ impl Recorder {
     #[must_use]
     pub fn finish(mut self, now: Instant) -> (Measured, Vec<Interval>) {
         let last = self.last;
+        self.end_pause(last);
         self.advance(now);
         self.open.end = now.max(last).max(self.open.start);
         self.close();
@@ -172,6 +187,12 @@ impl Recorder {
         };
         let intervals = self.closed.drain(..).collect();
         (self.measured(frame), intervals)
+    }
+
+    fn end_pause(&mut self, at: Instant) {
+        if let Some(since) = self.paused_since.take() {
+            self.paused += at.since(since);
+        }
     }
 
     /// Closes every interval that ends at or before `at`.
@@ -255,6 +276,7 @@ impl Recorder {
         let mut measured = Measured {
             window_ns: nanos(settings.duration),
             elapsed_ns: nanos(frame.elapsed),
+            paused_ns: nanos(self.paused),
             clock_offset_ns: nanos(settings.clock_offset),
             conserved,
             classes: (settings.classes.iter().zip(&self.tallies).zip(&costs))

@@ -7,8 +7,10 @@
 //! Deliberately not: judgement (the verdicts are in the run) and printing.
 
 mod compare;
+mod exposition;
 mod import;
 mod models;
+mod openmetrics;
 mod page;
 mod plan;
 mod quotas;
@@ -21,8 +23,10 @@ mod variants;
 mod words;
 
 pub use compare::{comparison, comparison_annotations, comparison_junit};
+pub use exposition::{Dialect, Exposition, Kind, Labels};
 pub use import::import;
 pub use models::{model, model_ages, models};
+pub use openmetrics::openmetrics;
 pub use plan::{Form, plan, quota_request};
 pub use style::Style;
 pub use summary::summary;

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod import;
 pub mod plan;
 pub mod quotas;
+pub mod watch;
 
 use std::path::PathBuf;
 
@@ -173,6 +174,12 @@ pub struct Run {
     /// Where results go
     #[command(flatten)]
     pub out: OutArgs,
+    /// How it is watched
+    #[command(flatten)]
+    pub watch: watch::WatchArgs,
+    /// What it serves
+    #[command(flatten)]
+    pub serve: watch::ServeArgs,
 }
 
 /// `bedload sim`.
@@ -187,6 +194,9 @@ pub struct Sim {
     /// Where results go
     #[command(flatten)]
     pub out: OutArgs,
+    /// How it is watched
+    #[command(flatten)]
+    pub watch: watch::WatchArgs,
 }
 
 /// `bedload stub`.
