@@ -76,6 +76,11 @@ impl Feeds {
         Ok(())
     }
 
+    /// Whether what goes on is served to anybody.
+    pub const fn is_serving(&self) -> bool {
+        self.server.is_some()
+    }
+
     /// Something happened.
     pub fn event(&mut self, event: &Event) {
         if let Some(events) = &mut self.events {

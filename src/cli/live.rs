@@ -42,6 +42,9 @@ const FRAME: Duration = Duration::from_millis(200);
 /// How long a key waits at most.
 const KEYS: Duration = Duration::from_millis(50);
 
+/// More keys than this wait for the next look: a terminal that is gone may have them without end.
+const KEYS_AT_ONCE: u32 = 64;
+
 /// The view, while it is there.
 pub struct Live {
     pulses: Option<SyncSender<Pulse>>,
@@ -53,11 +56,12 @@ pub struct Live {
 }
 
 impl Live {
-    /// Takes the terminal. What `q` and Ctrl-C ask for is told to `signals`.
+    /// Takes the terminal. What `q` and Ctrl-C ask for is told to `signals`; `p` is for runs on the real
+    /// clock, since in virtual time no one could end a pause.
     ///
     /// # Errors
     /// If there is no terminal that can be had.
-    pub fn start(signals: Signals) -> io::Result<Self> {
+    pub fn start(signals: Signals, pauses: bool) -> io::Result<Self> {
         let screen = Screen::enter()?;
         // One is being drawn, one waits: an older picture is of no use.
         let (pulses, receiver) = sync_channel(1);
@@ -68,6 +72,7 @@ impl Live {
             pause: Arc::clone(&pause),
             look: Look {
                 color: output::color_on_stderr(),
+                pauses,
                 ..Look::default()
             },
             pulse: None,
@@ -153,7 +158,10 @@ impl Drawer {
     /// Reads the keys that were pressed; says whether the picture changes by them.
     fn keys(&mut self) -> bool {
         let mut changed = false;
-        while event::poll(Duration::ZERO).unwrap_or(false) {
+        for _ in 0..KEYS_AT_ONCE {
+            if !event::poll(Duration::ZERO).unwrap_or(false) {
+                break;
+            }
             match event::read() {
                 Ok(Event::Key(key)) if key.kind == KeyEventKind::Press => self.key(key),
                 Ok(Event::Resize(..)) => {}
@@ -170,7 +178,7 @@ impl Drawer {
             // In raw mode Ctrl-C is a key like any other.
             KeyCode::Char('c') if control => self.signals.ask(),
             KeyCode::Char('q') if !control => self.signals.ask(),
-            KeyCode::Char('p') if !control => {
+            KeyCode::Char('p') if !control && self.look.pauses => {
                 self.pause.fetch_xor(true, Ordering::Relaxed);
             }
             KeyCode::Char('?') => self.look.help = !self.look.help,

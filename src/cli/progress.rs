@@ -55,28 +55,28 @@ impl Progress {
             ProgressName::Plain => Self::Plain {
                 next: Instant::ZERO + PLAIN_EVERY,
             },
-            ProgressName::Live => Self::live(signals).unwrap_or_else(|why| {
+            ProgressName::Live => Self::live(signals, real_clock).unwrap_or_else(|why| {
                 output::hint(&format!("no live view: {why}"));
                 Self::bar(duration)
             }),
             ProgressName::Auto if real_clock && may_take_terminal() => {
-                Self::live(signals).unwrap_or_else(|_| Self::bar(duration))
+                Self::live(signals, real_clock).unwrap_or_else(|_| Self::bar(duration))
             }
             ProgressName::Auto => Self::bar(duration),
         }
     }
 
     #[cfg(feature = "live")]
-    fn live(signals: &Signals) -> Result<Self, String> {
+    fn live(signals: &Signals, pauses: bool) -> Result<Self, String> {
         if !output::is_watched() {
             return Err("stderr is no terminal".to_owned());
         }
-        let live = Live::start(signals.clone()).map_err(|error| error.to_string())?;
+        let live = Live::start(signals.clone(), pauses).map_err(|error| error.to_string())?;
         Ok(Self::Live(live, Vec::new()))
     }
 
     #[cfg(not(feature = "live"))]
-    fn live(_: &Signals) -> Result<Self, String> {
+    fn live(_: &Signals, _: bool) -> Result<Self, String> {
         Err("this program was built without the feature `live`".to_owned())
     }
 
@@ -113,6 +113,11 @@ impl Progress {
             #[cfg(feature = "live")]
             Self::Live(live, _) => live.show(pulse),
         }
+    }
+
+    /// Whether anything is shown at all.
+    pub const fn is_shown(&self) -> bool {
+        !matches!(self, Self::None)
     }
 
     /// Whether somebody wants admission to pause.

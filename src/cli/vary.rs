@@ -127,7 +127,9 @@ struct Unwritten {
 impl Observer for Unwritten {
     fn event(&mut self, event: &Event) {
         self.recorder.observe(event);
-        self.pulse.event(event);
+        if self.progress.is_shown() {
+            self.pulse.event(event);
+        }
         // Intervals are for the results; here they are only shown.
         while let Some(interval) = self.recorder.poll_interval() {
             self.pulse.interval(&interval);

@@ -26,6 +26,8 @@ pub struct Watcher {
     recorder: Recorder,
     writer: RunWriter,
     pulse: Pulse,
+    /// Whether anybody looks at it; otherwise nothing is folded into it.
+    is_watched: bool,
     progress: Progress,
     feeds: Feeds,
     signals: Signals,
@@ -47,6 +49,7 @@ impl Watcher {
             recorder,
             writer,
             pulse,
+            is_watched: progress.is_shown() || feeds.is_serving(),
             progress,
             feeds,
             signals,
@@ -147,7 +150,9 @@ impl Watcher {
 impl Observer for Watcher {
     fn event(&mut self, event: &Event) {
         self.recorder.observe(event);
-        self.pulse.event(event);
+        if self.is_watched {
+            self.pulse.event(event);
+        }
         self.feeds.event(event);
         if let Event::Finished(record) = event {
             self.writer.record(record);
@@ -160,7 +165,9 @@ impl Observer for Watcher {
     }
 
     fn tick(&mut self, now: Instant, engine: &Engine) -> Wish {
-        self.pulse.sample(now, engine);
+        if self.is_watched {
+            self.pulse.sample(now, engine);
+        }
         if now.since(self.flushed) >= FLUSH_EVERY {
             self.flushed = now;
             self.flush();

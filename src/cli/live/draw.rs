@@ -20,6 +20,8 @@ pub struct Look {
     pub color: bool,
     /// Whether keys and words are explained.
     pub help: bool,
+    /// Whether it can be paused.
+    pub pauses: bool,
     /// Whether the run is being stopped, and waits for what is under way.
     pub stopping: bool,
 }

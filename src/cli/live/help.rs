@@ -12,8 +12,10 @@ use super::draw::Look;
 pub fn draw_footer(frame: &mut Frame<'_>, area: Rect, look: Look) {
     let text = if look.stopping {
         "q gives up what is under way   ? help"
-    } else {
+    } else if look.pauses {
         "q stop   p pause or go on   ? help"
+    } else {
+        "q stop   ? help"
     };
     let line = Line::styled(text, Style::new().add_modifier(Modifier::DIM));
     frame.render_widget(line, area);

@@ -172,7 +172,11 @@ fn a_narrow_terminal_while_the_run_is_paused() {
         Instant::from_secs(47),
         Some(Instant::from_secs(40)),
     );
-    insta::assert_snapshot!(picture(&pulse, Look::default(), 40, 10));
+    let look = Look {
+        pauses: true,
+        ..Look::default()
+    };
+    insta::assert_snapshot!(picture(&pulse, look, 40, 10));
 }
 
 #[test]
@@ -209,6 +213,7 @@ fn every_size_can_be_drawn() {
                 let look = Look {
                     color: true,
                     help,
+                    pauses: !help,
                     stopping: help,
                 };
                 let shown = picture(pulse, look, width, height);
