@@ -79,7 +79,7 @@ impl Watcher {
             (None, Some(_)) => RunState::Interrupted,
             (None, None) => RunState::Complete,
         };
-        for problem in self.feeds.finish(now, state, measured.total.counts) {
+        if let Some(problem) = self.feeds.finish(now, state, measured.total.counts) {
             self.progress.say(&problem);
         }
         self.progress.clear();

@@ -35,6 +35,9 @@ const TREND_LINES: u16 = 5;
 /// Less than this is left for the header and the stages alone.
 const SMALL: u16 = 8;
 
+/// From this height on there are blank lines between panels.
+const AIRY: u16 = 20;
+
 /// Draws everything.
 pub fn draw(frame: &mut Frame<'_>, pulse: &Pulse, look: Look) {
     let area = frame.area();
@@ -94,11 +97,12 @@ fn panel(frame: &mut Frame<'_>, rest: &mut Rect, title: &str, lines: Vec<Line<'_
     if lines.is_empty() || rest.height < 2 {
         return;
     }
-    if rest.height > wanted + 6 {
+    let wanted = wanted.min(lines.len() as u16);
+    if frame.area().height >= AIRY && rest.height >= wanted + 2 {
         blank(rest);
     }
     frame.render_widget(heading(title), cut(rest, 1));
-    let area = cut(rest, wanted.min(lines.len() as u16).min(rest.height));
+    let area = cut(rest, wanted.min(rest.height));
     frame.render_widget(Paragraph::new(lines), area);
 }
 

@@ -10,7 +10,7 @@ use bedload::outcome::{
 };
 use bedload::scenario::Scenario;
 use bedload::time::Instant;
-use bedload::units::{TokenUsage, Tokens};
+use bedload::units::TokenUsage;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
