@@ -20,13 +20,16 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, pulse: &Pulse, look: Look) {
         significant(pulse.seconds.rate())
     );
     let latency = match pulse.latency {
-        Some((p50, p99)) => format!(
-            "Latency p50 {}, p99 {}; p99 of each second",
-            length(p50),
-            length(p99)
-        ),
-        None => "Latency, p99 of each second".to_owned(),
+        Some((p50, p99)) => format!("Latency p50 {}, p99 {}", length(p50), length(p99)),
+        None => "Latency".to_owned(),
     };
+    let explained = area.width >= 2 * WIDE;
+    let latency = latency
+        + if explained {
+            "; p99 of each second"
+        } else {
+            ""
+        };
     let completed = pulse.seconds.iter().map(|second| second.completed);
     let slowest = pulse.seconds.iter().map(|second| second.p99_ns);
     if area.width < WIDE {
