@@ -6,6 +6,9 @@ use bedload::time::Instant;
 
 use super::super::pulse::{BOUNDS, Buckets, ClassPulse, ModelPulse, Pulse};
 
+/// One length of time: the family's name, what it is, and where it is.
+type TimeOf = (&'static str, &'static str, fn(&ClassPulse) -> &Buckets);
+
 /// The text that Prometheus reads. Names are those of `--openmetrics`, where both have a metric.
 pub fn exposition(pulse: &Pulse) -> String {
     let mut out = Exposition::new(Dialect::Prometheus);
@@ -13,7 +16,7 @@ pub fn exposition(pulse: &Pulse) -> String {
     requests(&mut out, pulse);
     attempts(&mut out, pulse);
     quotas(&mut out, pulse);
-    let times: [(&str, &str, fn(&ClassPulse) -> &Buckets); 3] = [
+    let times: [TimeOf; 3] = [
         (
             "bedload_latency_seconds",
             "Due to finished, of completed requests.",
