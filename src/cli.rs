@@ -7,7 +7,10 @@ mod check;
 mod compare;
 mod drawing;
 mod exit;
+mod feeds;
 mod import;
+#[cfg(feature = "live")]
+mod live;
 mod models;
 mod output;
 mod overrides;
@@ -16,6 +19,7 @@ mod pairs;
 mod past_run;
 mod plan;
 mod progress;
+mod pulse;
 mod quotas;
 mod report;
 mod run;
@@ -25,6 +29,7 @@ mod stub;
 mod tune;
 mod vary;
 mod watcher;
+mod words;
 
 use std::process::ExitCode;
 

@@ -48,8 +48,10 @@ fn tell(engine: &mut Engine, observer: &mut impl Observer, now: Instant) {
 /// What whoever watches wants of the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Wish {
-    /// Nothing.
+    /// That it goes on.
     GoOn,
+    /// Admit nothing for a while; requests go on becoming due.
+    Pause,
     /// Send nothing more, and wait for what is under way.
     Stop,
     /// Give up what is under way, too.
@@ -59,7 +61,9 @@ pub enum Wish {
 impl Wish {
     fn grant(self, engine: &mut Engine, now: Instant) {
         match self {
+            Self::GoOn if engine.is_paused() => engine.handle_resume(now),
             Self::GoOn => {}
+            Self::Pause => engine.handle_pause(now),
             Self::Stop => engine.handle_stop(now),
             Self::Abandon => engine.handle_abandon(now),
         }

@@ -22,6 +22,7 @@
 //! Deliberately not: a clock, a socket, a `Result`, a trait object.
 
 mod budget;
+mod pause;
 mod plan;
 mod request;
 
@@ -32,6 +33,7 @@ use std::time::Duration;
 use slab::Slab;
 
 use self::budget::{Budget, Cost};
+use self::pause::Pause;
 pub use self::plan::{Bounds, CallPlan, LoadPlan, ModelPlan};
 use self::request::Request;
 
@@ -39,7 +41,8 @@ use crate::arrivals::{Due, Schedule, ThinkTimes};
 use crate::limiter::{Admission, End, Limiter, Permit, Turn};
 use crate::mix::Mix;
 use crate::outcome::{
-    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event, Outcome,
+    AttemptFailure, AttemptId, AttemptOutcome, Dispatch, DropReason, EarlierAttempt, Event,
+    ModelIndex, Outcome,
 };
 use crate::retry::RetryPolicy;
 use crate::rng::{Seed, Stream};
@@ -85,6 +88,7 @@ pub struct Engine {
     due_count: u64,
     in_flight: u32,
     budget: Budget,
+    pause: Pause,
     stopped: Option<StopCause>,
 }
 
@@ -123,6 +127,7 @@ impl Engine {
             now: Instant::ZERO,
             due_count: 0,
             in_flight: 0,
+            pause: Pause::default(),
             stopped: None,
         }
     }
@@ -139,10 +144,23 @@ impl Engine {
         self.in_flight
     }
 
-    /// Requests that wait for quota.
+    /// Requests that wait for quota, or for the end of a pause.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.limiters.iter().flatten().map(Limiter::waiting).sum()
+        let limiters = self.limiters.iter().flatten().map(Limiter::waiting);
+        limiters.sum::<usize>() + self.pause.held()
+    }
+
+    /// Requests that wait to be tried again.
+    #[must_use]
+    pub fn retrying(&self) -> usize {
+        self.retries.len()
+    }
+
+    /// The limiter of one model, if it has one.
+    #[must_use]
+    pub fn limiter(&self, model: ModelIndex) -> Option<&Limiter> {
+        self.limiters.get(usize::from(model.0))?.as_ref()
     }
 
     /// Requests that have become due so far.
@@ -325,6 +343,9 @@ impl Engine {
 
     /// Brings a request, new or to be tried again, before its model's limiter.
     fn seek_admission(&mut self, slot: u32) {
+        if self.is_held(slot) {
+            return;
+        }
         let request = &self.requests[slot as usize];
         let Some(limiter) = &mut self.limiters[usize::from(request.draw.model.0)] else {
             self.send(slot, None);
@@ -488,6 +509,7 @@ impl Engine {
 
     fn stop(&mut self, cause: StopCause) {
         if self.stopped.is_none() {
+            self.resume();
             self.stopped = Some(cause);
             self.cancel_waiting();
         }
@@ -499,6 +521,7 @@ impl Engine {
             limiter.drain().for_each(drop);
         }
         self.retries.clear();
+        self.pause.forget();
         for slot in self.slots() {
             if !self.requests[slot as usize].in_flight {
                 self.finish(slot, Outcome::Cancelled);

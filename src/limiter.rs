@@ -239,6 +239,7 @@ pub struct Limiter {
     in_flight: u32,
     max_in_flight: u32,
     waits: bool,
+    paused: bool,
     timeout: Duration,
     counts: Counts,
 }
@@ -263,6 +264,7 @@ impl Limiter {
             in_flight: 0,
             max_in_flight: settings.max_in_flight.unwrap_or(u32::MAX),
             waits: settings.wait_for_quota,
+            paused: false,
             timeout: settings.quota_timeout,
             counts: Counts::default(),
         }
@@ -282,7 +284,7 @@ impl Limiter {
             return Admission::Never(misfit);
         }
         self.advance(now);
-        let free = self.in_flight < self.max_in_flight;
+        let free = !self.paused && self.in_flight < self.max_in_flight;
         if free && self.queue.is_empty() && self.readiness(held) == Readiness::Now {
             return Admission::Now(self.admit(held, reserved, ask.class));
         }
@@ -407,6 +409,16 @@ impl Limiter {
         held
     }
 
+    /// From `now` on admits nothing, or goes on admitting. Meanwhile quota refills, waits grow and run
+    /// out, as they would behind calls that do not end.
+    ///
+    /// Turns that came before `now` must have been taken with [`Self::poll_turn`].
+    pub fn pause(&mut self, now: Instant, paused: bool) {
+        self.advance(now);
+        self.paused = paused;
+        self.head = Head::Unknown;
+    }
+
     /// Takes everything that waits out of the queue.
     pub fn drain(&mut self) -> impl Iterator<Item = u32> + '_ {
         self.head = Head::Unknown;
@@ -417,6 +429,12 @@ impl Limiter {
     #[must_use]
     pub const fn waiting(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Whether requests wait for quota here, or are refused at once.
+    #[must_use]
+    pub const fn waits(&self) -> bool {
+        self.waits
     }
 
     /// How many permits are out.
@@ -573,7 +591,7 @@ impl Limiter {
         if self.head == Head::Unknown
             && let Some(held) = self.queue.head().map(|waiting| waiting.held)
         {
-            self.head = if self.in_flight >= self.max_in_flight {
+            self.head = if self.paused || self.in_flight >= self.max_in_flight {
                 Head::Blocked
             } else {
                 match self.readiness(held) {

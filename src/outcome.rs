@@ -408,6 +408,16 @@ pub enum Event {
     },
     /// A request came to its end.
     Finished(RequestRecord),
+    /// Somebody paused the run: from here on nothing is admitted.
+    Paused {
+        /// When.
+        at: Instant,
+    },
+    /// Admission goes on.
+    Resumed {
+        /// When.
+        at: Instant,
+    },
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 mod bucket;
 mod counting;
 mod fixed;
+mod gauge;
 mod meters;
 mod rolling;
 
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use self::bucket::Bucket;
 pub use self::counting::{Counting, Demand};
 pub use self::fixed::Fixed;
+pub use self::gauge::Gauge;
 pub use self::meters::{Enforcement, MeterSettings, Meters, Misfit, Readiness, Shortage};
 pub use self::rolling::Rolling;
 use crate::time::{NANOS_PER_DAY, NANOS_PER_MINUTE};

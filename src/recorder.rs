@@ -97,6 +97,10 @@ pub struct Recorder {
     closed: VecDeque<Interval>,
     /// Attempts under way.
     in_flight: u64,
+    /// Since when the run is paused, if it is.
+    paused_since: Option<Instant>,
+    /// How long it was paused before.
+    paused: Duration,
     /// When the last thing happened.
     last: Instant,
 }
@@ -134,6 +138,8 @@ impl Recorder {
             open: new_interval(Instant::ZERO, settings.classes.len()),
             closed: VecDeque::new(),
             in_flight: 0,
+            paused_since: None,
+            paused: Duration::ZERO,
             last: Instant::ZERO,
             settings,
         }
@@ -206,6 +212,14 @@ impl Recorder {
                 self.advance(request.finished);
                 self.finish_request(request);
             }
+            Event::Paused { at } => {
+                self.advance(*at);
+                self.paused_since = Some(*at);
+            }
+            Event::Resumed { at } => {
+                self.advance(*at);
+                self.end_pause(*at);
+            }
         }
     }
 
@@ -238,6 +252,7 @@ impl Recorder {
         // What is clear only now has stopped nothing.
         self.early = None;
         let last = self.last;
+        self.end_pause(last);
         self.advance(now);
         self.open.end = now.max(last).max(self.open.start);
         self.close();
@@ -250,6 +265,12 @@ impl Recorder {
         match &mut self.warm_up {
             Some(warm_up) if due < warm_up.until => &mut warm_up.tallies[class],
             _ => &mut self.tallies[class],
+        }
+    }
+
+    fn end_pause(&mut self, at: Instant) {
+        if let Some(since) = self.paused_since.take() {
+            self.paused += at.since(since);
         }
     }
 

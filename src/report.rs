@@ -8,11 +8,13 @@
 
 mod compare;
 mod compare_charts;
+mod exposition;
 mod figure;
 mod html;
 mod import;
 mod models;
 mod noise;
+mod openmetrics;
 mod page;
 mod plan;
 mod plan_charts;
@@ -30,9 +32,11 @@ mod words;
 
 pub use compare::{comparison, comparison_annotations, comparison_junit, comparison_page};
 pub use compare_charts::Sides;
+pub use exposition::{Dialect, Exposition, Kind, Labels};
 pub use import::import;
 pub use models::{model, model_ages, models};
 pub use noise::noise;
+pub use openmetrics::openmetrics;
 pub use plan::{Form, plan, plan_page, quota_request};
 pub use run_page::{SPANS_MAX, run_page};
 pub use runs::{RUNS_MAX, runs, runs_csv, runs_page};

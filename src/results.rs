@@ -17,6 +17,7 @@
 //! Deliberately not: judgement and formatting.
 
 mod error;
+pub mod events;
 mod file;
 mod histograms;
 mod intervals;

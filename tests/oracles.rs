@@ -222,7 +222,7 @@ impl Observer for Watched {
                 self.tokens -= reserved.0;
             }
             Event::Finished(record) => self.records.push(record.clone()),
-            Event::Due { .. } => {}
+            Event::Due { .. } | Event::Paused { .. } | Event::Resumed { .. } => {}
         }
     }
 

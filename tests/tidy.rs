@@ -180,7 +180,14 @@ fn the_library_does_not_know_the_command_line() {
         let file = name_of(&path);
         if !file.starts_with("src/cli") && file != "src/main.rs" {
             let text = fs::read_to_string(&path).expect("readable");
-            for foreign in ["clap", "anyhow", "indicatif", "println!", "process::exit"] {
+            for foreign in [
+                "clap",
+                "anyhow",
+                "indicatif",
+                "ratatui",
+                "println!",
+                "process::exit",
+            ] {
                 assert!(!text.contains(foreign), "{file} mentions `{foreign}`");
             }
         }
@@ -270,8 +277,8 @@ fn the_core_depends_on_no_runtime_and_no_network() {
     );
     for line in tree.lines() {
         let name = line.split_whitespace().next().unwrap_or_default();
-        let foreign =
-            ["tokio", "hyper", "wiremock", "clap"].contains(&name) || name.starts_with("aws-");
+        let foreign = ["tokio", "hyper", "wiremock", "clap", "ratatui"].contains(&name)
+            || name.starts_with("aws-");
         assert!(!foreign, "the core depends on `{name}`");
     }
 }

@@ -6,6 +6,7 @@ pub mod import;
 pub mod plan;
 pub mod quotas;
 pub mod tune;
+pub mod watch;
 
 use std::path::PathBuf;
 
@@ -181,6 +182,12 @@ pub struct Run {
     /// Where results go
     #[command(flatten)]
     pub out: OutArgs,
+    /// How it is watched
+    #[command(flatten)]
+    pub watch: watch::WatchArgs,
+    /// What it serves
+    #[command(flatten)]
+    pub serve: watch::ServeArgs,
 }
 
 /// `bedload sim`.
@@ -195,6 +202,9 @@ pub struct Sim {
     /// Where results go
     #[command(flatten)]
     pub out: OutArgs,
+    /// How it is watched
+    #[command(flatten)]
+    pub watch: watch::WatchArgs,
 }
 
 /// `bedload stub`.

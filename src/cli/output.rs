@@ -27,14 +27,33 @@ pub fn hint(text: &str) {
 
 /// Says on stderr what went wrong.
 pub fn complain(text: &str) {
-    hint(&format!(
-        "\x1b[1m\x1b[31merror\x1b[0m\x1b[1m:\x1b[0m {text}"
-    ));
+    hint(&complaint(text));
+}
+
+/// How it is said that something went wrong.
+pub fn complaint(text: &str) -> String {
+    format!("\x1b[1m\x1b[31merror\x1b[0m\x1b[1m:\x1b[0m {text}")
 }
 
 /// Whether colours are wanted on stdout.
 pub fn color() -> bool {
     anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never
+}
+
+/// Whether colours are wanted on stderr.
+#[cfg(feature = "live")]
+pub fn color_on_stderr() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
+}
+
+/// Whether the terminal says that it obeys no escape sequences.
+#[cfg(feature = "live")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the terminal's kind is in the environment, and nowhere else"
+)]
+pub fn is_dumb() -> bool {
+    std::env::var("TERM").is_ok_and(|terminal| terminal == "dumb")
 }
 
 /// Whether a person is watching stderr.

@@ -17,9 +17,12 @@ use bedload::target::bedrock::{BedrockTarget, Calls};
 use bedload::target::stub::{StubServer, StubTarget};
 use bedload::time::nanos;
 
+use super::args::watch::WatchArgs;
 use super::args::{OutArgs, Run as RunArgs, Sim as SimArgs};
 use super::exit::{BadInput, Exit};
+use super::feeds::{self, Feeds};
 use super::progress::Progress;
+use super::pulse::Pulse;
 use super::signals::Signals;
 use super::watcher::Watcher;
 use super::{output, overrides, pages, spend, vary};
@@ -44,7 +47,11 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Exit> {
         return spend::dry_run(&scenario);
     }
     match &scenario.target {
-        TargetSettings::Sim => simulate(&scenario, &args.out),
+        TargetSettings::Sim if args.serve.metrics_addr.is_some() => {
+            let help = "`--metrics-addr` is for runs on the real clock: leave it out, or use `--openmetrics`";
+            Err(BadInput(help.to_owned()).into())
+        }
+        TargetSettings::Sim => simulate(&scenario, &args.out, &args.watch),
         TargetSettings::Stub => on_the_clock(&scenario, args, Target::Stub, server),
         TargetSettings::Bedrock { .. } => {
             spend::may_spend(&scenario, args.yes)?;
@@ -60,22 +67,28 @@ pub fn sim(args: &SimArgs) -> anyhow::Result<Exit> {
     }
     let target = Some(super::args::TargetName::Sim);
     match overrides::load(&args.scenario, target)? {
-        Some(scenario) => simulate(&scenario, &args.out),
+        Some(scenario) => simulate(&scenario, &args.out, &args.watch),
         None => Ok(Exit::BadInput),
     }
 }
 
-fn simulate(scenario: &Scenario, out: &OutArgs) -> anyhow::Result<Exit> {
+fn simulate(scenario: &Scenario, out: &OutArgs, watch: &WatchArgs) -> anyhow::Result<Exit> {
     let signals = Signals::listen()?;
     let clock = Clock::start();
+    let feeds = Feeds::open(watch, scenario, Target::Sim, None, &signals)?;
     // In virtual time no date goes into the results, so that the same run writes the same bytes.
     let writer = create(scenario, out, Target::Sim, &clock, None)?;
     let recorder = drive::recorder(scenario, std::time::Duration::ZERO);
-    let progress = Progress::new(scenario.run.duration, out.quiet);
-    let mut watcher = Watcher::new(recorder, scenario, writer, progress, signals);
+    let (wanted, duration) = (watch.progress, scenario.run.duration);
+    let progress = Progress::start(wanted, out.quiet, false, duration, &signals);
+    let pulse = Pulse::new(scenario, Target::Sim.name());
+    let mut watcher = Watcher::new(recorder, scenario, writer, pulse, progress, feeds, signals);
     let mut engine = drive::engine(scenario);
     let now = simulated::run(scenario, &mut engine, &mut watcher);
-    conclude(&watcher.finish(now, scenario, engine.stopped(), None)?)
+    conclude(
+        &watcher.finish(now, scenario, engine.stopped(), None)?,
+        watch,
+    )
 }
 
 fn on_the_clock(
@@ -84,7 +97,6 @@ fn on_the_clock(
     target: Target,
     server: StubServer,
 ) -> anyhow::Result<Exit> {
-    let out = &args.out;
     let signals = Signals::listen()?;
     raise_open_files();
     // One thread: it costs the least CPU per request, and `dispatch_lag` says when it is too slow.
@@ -114,14 +126,14 @@ fn on_the_clock(
                 let scenario = scenario.clone().begun_at(clock.minute_offset());
                 let calls = Calls::new(&scenario, clock, false).into();
                 let sender = BedrockTarget::new(client, calls);
-                watch(&scenario, out, target, &sender, clock, signals).await
+                watch(&scenario, args, target, &sender, clock, signals).await
             }
             _ => {
                 let clock = Clock::start();
                 let sender = StubTarget::start_on(server, scenario, clock)
                     .await
                     .context("cannot start the stub on the loopback interface")?;
-                watch(scenario, out, target, &sender, clock, signals).await
+                watch(scenario, args, target, &sender, clock, signals).await
             }
         }
     })
@@ -144,7 +156,7 @@ pub fn raise_open_files() {
 
 async fn watch(
     scenario: &Scenario,
-    out: &OutArgs,
+    args: &RunArgs,
     target: Target,
     sender: &impl SendsCalls,
     clock: Clock,
@@ -154,21 +166,29 @@ async fn watch(
         .started()
         .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
         .to_string();
-    let writer = create(scenario, out, target, &clock, Some(started))?;
+    let serve = args.serve.metrics_addr;
+    let mut feeds = Feeds::open(&args.watch, scenario, target, Some(&started), &signals)?;
+    let pulse = Pulse::new(scenario, target.name());
+    if let Some(address) = serve {
+        feeds.serve(address, &pulse)?;
+    }
+    let writer = create(scenario, &args.out, target, &clock, Some(started))?;
     let recorder = drive::recorder(scenario, clock.minute_offset());
-    let progress = Progress::new(scenario.run.duration, out.quiet);
-    let mut watcher = Watcher::new(recorder, scenario, writer, progress, signals);
+    let (wanted, duration) = (args.watch.progress, scenario.run.duration);
+    let progress = Progress::start(wanted, args.out.quiet, true, duration, &signals);
+    let mut watcher = Watcher::new(recorder, scenario, writer, pulse, progress, feeds, signals);
     let mut engine = drive::engine(scenario);
     let driven = real::drive(&mut engine, sender, &clock, &mut watcher)
         .await
         .context("cannot set a timer");
     let failure = driven.err();
     let run = watcher.finish(clock.now(), scenario, engine.stopped(), failure.as_ref())?;
-    conclude(&run)
+    conclude(&run, &args.watch)
 }
 
 /// Prints the summary, and says by the exit code how the run ended.
-fn conclude(run: &Run) -> anyhow::Result<Exit> {
+fn conclude(run: &Run, watch: &WatchArgs) -> anyhow::Result<Exit> {
+    feeds::write_openmetrics(watch, &run.file)?;
     output::print(&report::summary(run, Style::new(output::color())))?;
     // A run without its page is a run all the same.
     if let Err(error) = pages::keep(run) {

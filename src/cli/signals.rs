@@ -25,6 +25,12 @@ impl Signals {
         Ok(Self(count))
     }
 
+    /// Somebody asked by a key.
+    #[cfg(feature = "live")]
+    pub fn ask(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// What has been asked for so far.
     pub fn wish(&self) -> Wish {
         match self.0.load(Ordering::Relaxed) {

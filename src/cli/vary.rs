@@ -12,6 +12,7 @@ use bedload::time::Instant;
 use super::args::{Sim, TargetName};
 use super::exit::{BadInput, Exit};
 use super::progress::Progress;
+use super::pulse::Pulse;
 use super::signals::Signals;
 use super::{output, overrides};
 
@@ -26,6 +27,10 @@ struct Axis {
 
 /// Simulates every combination. A mistake in any of them is found before the first is run.
 pub fn sim(args: &Sim) -> anyhow::Result<Exit> {
+    if args.watch.events.is_some() || args.watch.openmetrics.is_some() {
+        let help = "`--events` and `--openmetrics` are for one run: leave them or `--vary` out";
+        return Err(BadInput(help.to_owned()).into());
+    }
     let axes = axes(&args.vary)?;
     let mut variants = Vec::new();
     for values in combinations(&axes)? {
@@ -39,7 +44,8 @@ pub fn sim(args: &Sim) -> anyhow::Result<Exit> {
     let signals = Signals::listen()?;
     let mut rows = Vec::new();
     for (values, scenario) in variants {
-        let progress = Progress::new(scenario.run.duration, args.out.quiet);
+        let (wanted, quiet) = (args.watch.progress, args.out.quiet);
+        let progress = Progress::start(wanted, quiet, false, scenario.run.duration, &signals);
         let Some(measured) = simulate(&scenario, progress, &signals) else {
             break;
         };
@@ -99,6 +105,7 @@ fn combinations(axes: &[Axis]) -> Result<Vec<Vec<String>>, BadInput> {
 fn simulate(scenario: &Scenario, progress: Progress, signals: &Signals) -> Option<Measured> {
     let mut watcher = Unwritten {
         recorder: drive::recorder(scenario, std::time::Duration::ZERO),
+        pulse: Pulse::new(scenario, "sim"),
         progress,
         signals: signals.clone(),
     };
@@ -112,6 +119,7 @@ fn simulate(scenario: &Scenario, progress: Progress, signals: &Signals) -> Optio
 /// Records a run and writes nothing.
 struct Unwritten {
     recorder: Recorder,
+    pulse: Pulse,
     progress: Progress,
     signals: Signals,
 }
@@ -119,15 +127,18 @@ struct Unwritten {
 impl Observer for Unwritten {
     fn event(&mut self, event: &Event) {
         self.recorder.observe(event);
-        if let Event::Finished(record) = event {
-            self.progress.finished(record);
+        if self.progress.is_shown() {
+            self.pulse.event(event);
         }
-        // Intervals are for the results; here they only must not pile up.
-        while self.recorder.poll_interval().is_some() {}
+        // Intervals are for the results; here they are only shown.
+        while let Some(interval) = self.recorder.poll_interval() {
+            self.pulse.interval(&interval);
+        }
     }
 
     fn tick(&mut self, now: Instant, engine: &Engine) -> Wish {
-        self.progress.show(now, engine);
+        self.pulse.sample(now, engine);
+        self.progress.show(&self.pulse);
         self.signals.wish()
     }
 }

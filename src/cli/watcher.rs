@@ -12,8 +12,10 @@ use bedload::results::{Ending, ResultsError, Run, RunState, RunWriter};
 use bedload::scenario::Scenario;
 use bedload::time::Instant;
 
+use super::feeds::Feeds;
 use super::output;
 use super::progress::Progress;
+use super::pulse::Pulse;
 use super::signals::Signals;
 
 /// How often rows are handed to the operating system, so that a killed run keeps them.
@@ -23,7 +25,11 @@ const FLUSH_EVERY: Duration = Duration::from_secs(1);
 pub struct Watcher {
     recorder: Recorder,
     writer: RunWriter,
+    pulse: Pulse,
+    /// Whether anybody looks at it; otherwise nothing is folded into it.
+    is_watched: bool,
     progress: Progress,
+    feeds: Feeds,
     signals: Signals,
     flushed: Instant,
     write_error: Option<ResultsError>,
@@ -37,14 +43,19 @@ impl Watcher {
         mut recorder: Recorder,
         scenario: &Scenario,
         writer: RunWriter,
+        pulse: Pulse,
         progress: Progress,
+        feeds: Feeds,
         signals: Signals,
     ) -> Self {
         recorder.watch(&scenario.expect);
         Self {
             recorder,
             writer,
+            pulse,
+            is_watched: progress.is_shown() || feeds.is_serving(),
             progress,
+            feeds,
             signals,
             flushed: Instant::ZERO,
             write_error: None,
@@ -62,7 +73,6 @@ impl Watcher {
         stopped: Option<StopCause>,
         failure: Option<&anyhow::Error>,
     ) -> Result<Run, ResultsError> {
-        self.progress.clear();
         let missed = self.missed.take();
         let Conclusion {
             measured,
@@ -72,12 +82,17 @@ impl Watcher {
         } = self.recorder.conclude(now, &pass_marks(scenario));
         for interval in &intervals {
             self.writer.interval(interval);
+            self.feeds.interval(interval);
         }
         let state = match (failure, stopped) {
             (Some(_), _) => RunState::Failed,
             (None, Some(_)) => RunState::Interrupted,
             (None, None) => RunState::Complete,
         };
+        if let Some(problem) = self.feeds.finish(now, state, measured.total.counts) {
+            self.progress.say(&problem);
+        }
+        self.progress.clear();
         let error = match stopped {
             _ if failure.is_some() => failure.map(|error| format!("{error:#}")),
             Some(StopCause::Cost) => Some("`run.max_cost` was reached".to_owned()),
@@ -134,21 +149,42 @@ fn pass_marks(scenario: &Scenario) -> Vec<Expectation> {
     marks
 }
 
+impl Watcher {
+    /// Hands over what was written. What could not be is said once.
+    fn flush(&mut self) {
+        if let Err(error) = self.writer.flush()
+            && self.write_error.is_none()
+        {
+            let complaint = format!("{error}; the run goes on without these rows");
+            self.progress.say(&output::complaint(&complaint));
+            self.write_error = Some(error);
+        }
+        if let Some(problem) = self.feeds.flush(&self.pulse) {
+            self.progress.say(&problem);
+        }
+    }
+}
+
 impl Observer for Watcher {
     fn event(&mut self, event: &Event) {
         self.recorder.observe(event);
+        if self.is_watched {
+            self.pulse.event(event);
+        }
+        self.feeds.event(event);
         if let Event::Finished(record) = event {
             self.writer.record(record);
-            self.progress.finished(record);
         }
         while let Some(interval) = self.recorder.poll_interval() {
             self.writer.interval(&interval);
+            self.pulse.interval(&interval);
+            self.feeds.interval(&interval);
             // Marks are looked at where intervals end. What was asked for before is no miss.
             if self.missed.is_none() && self.wish == Wish::GoOn {
                 self.missed = self.recorder.missed();
                 if let Some(missed) = &self.missed {
-                    self.progress.clear();
-                    output::hint(&format!("stopping early: {}", reason(missed)));
+                    self.progress
+                        .remark(&format!("stopping early: {}", reason(missed)));
                 }
             }
         }
@@ -163,24 +199,24 @@ impl Observer for Watcher {
     }
 
     fn tick(&mut self, now: Instant, engine: &Engine) -> Wish {
+        if self.is_watched {
+            self.pulse.sample(now, engine);
+        }
         if now.since(self.flushed) >= FLUSH_EVERY {
             self.flushed = now;
-            if let Err(error) = self.writer.flush()
-                && self.write_error.is_none()
-            {
-                output::complain(&format!("{error}; the run goes on without these rows"));
-                self.write_error = Some(error);
-            }
+            self.flush();
         }
-        self.progress.show(now, engine);
+        self.progress.show(&self.pulse);
         let wish = self.signals.wish();
         if wish > self.wish {
             self.wish = wish;
-            self.progress.clear();
-            output::hint(match wish {
+            self.progress.remark(match wish {
                 Wish::Abandon => "giving up what is under way",
                 _ => "stopping: waiting for what is under way (Ctrl-C again gives up waiting)",
             });
+        }
+        if wish == Wish::GoOn && self.progress.wants_pause() {
+            return Wish::Pause;
         }
         wish
     }

@@ -14,7 +14,7 @@ use crate::units::{Rate, TokenUsage, Tokens};
 
 const SECOND: u64 = 1_000_000_000;
 
-fn plan(per_second: u64, seconds: u64) -> LoadPlan {
+pub(super) fn plan(per_second: u64, seconds: u64) -> LoadPlan {
     LoadPlan {
         arrivals: ArrivalProcess::Open {
             profile: Profile::Constant(Rate {
@@ -51,7 +51,7 @@ fn plan(per_second: u64, seconds: u64) -> LoadPlan {
     }
 }
 
-fn limiter(rpm: u64) -> LimiterSettings {
+pub(super) fn limiter(rpm: u64) -> LimiterSettings {
     let quota = Quota {
         rpm: Some(rpm),
         ..Quota::default()
@@ -70,7 +70,7 @@ fn bucket_of(burst: Duration) -> MeterSettings {
     }
 }
 
-fn answered(sent: Instant, finished: Instant) -> AttemptOutcome {
+pub(super) fn answered(sent: Instant, finished: Instant) -> AttemptOutcome {
     let usage = TokenUsage {
         input: Tokens(50),
         output: Tokens(50),

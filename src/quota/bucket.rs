@@ -124,6 +124,14 @@ impl Bucket {
         self.level = self.capacity.min(self.level + self.scaled(amount));
     }
 
+    /// What [`Self::level`] says at `now`, if nothing happens until then.
+    #[must_use]
+    pub fn level_at(&self, now: Instant) -> i64 {
+        let mut later = self.clone();
+        later.advance(now);
+        later.level()
+    }
+
     /// The level in whole requests or tokens, rounded down; negative in debt.
     #[must_use]
     pub fn level(&self) -> i64 {

@@ -123,6 +123,14 @@ impl Fixed {
         }
     }
 
+    /// What [`Self::level`] says at `now`, if nothing happens until then.
+    #[must_use]
+    pub fn level_at(&self, now: Instant) -> i64 {
+        let mut later = self.clone();
+        later.advance(now);
+        later.level()
+    }
+
     /// What is left in the window of the instant last advanced to; negative if more has been charged
     /// than it holds.
     #[must_use]

@@ -136,23 +136,23 @@ pub struct Misfit {
 /// What one model's quota has left. See the module's documentation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Meters {
-    meters: Vec<Meter>,
+    pub(super) meters: Vec<Meter>,
     now: Instant,
 }
 
 /// One dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Meter {
-    dimension: Dimension,
+pub(super) struct Meter {
+    pub(super) dimension: Dimension,
     limit: u64,
     burst_nanos: u64,
     /// The most that it holds when nothing is used, whatever [`Meters::keep`] says meanwhile.
-    capacity: u64,
-    rule: Rule,
+    pub(super) capacity: u64,
+    pub(super) rule: Rule,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Rule {
+pub(super) enum Rule {
     Bucket(Bucket),
     Ledger { bucket: Bucket, held: u64 },
     Rolling(Rolling),

@@ -130,6 +130,15 @@ impl Rolling {
         signed(self.limit).saturating_sub(signed(self.sum))
     }
 
+    /// What [`Self::level`] says at `now`, if nothing happens until then.
+    #[must_use]
+    pub fn level_at(&self, now: Instant) -> i64 {
+        let gone = self.charges.iter();
+        let gone = gone.take_while(|charge| self.leaves(charge.slot) <= now);
+        let gone: u64 = gone.map(|charge| charge.amount).sum();
+        signed(self.limit).saturating_sub(signed(self.sum - gone))
+    }
+
     const fn slot(&self, at: Instant) -> u64 {
         at.as_nanos() / self.slot_nanos
     }

@@ -57,6 +57,7 @@ pub(super) fn conclude(
         mut tallies,
         meters,
         warm_up,
+        paused,
         ..
     } = recorder;
     let frame = |warm_up: Duration| Frame {
@@ -77,6 +78,7 @@ pub(super) fn conclude(
         "requests were lost or counted twice: {:?}",
         measured.total.counts
     );
+    measured.paused_ns = nanos(paused);
     measured.warnings = warnings(&measured);
     let judged = after_warm_up.as_ref().unwrap_or(&measured);
     let verdicts = marks
@@ -130,6 +132,7 @@ fn measure(
     Measured {
         window_ns: nanos(frame.window),
         elapsed_ns: nanos(frame.elapsed),
+        paused_ns: 0,
         clock_offset_ns: nanos(settings.clock_offset),
         conserved: total.counts.conserved(),
         classes: (settings.classes.iter().zip(tallies).zip(&costs))

@@ -21,6 +21,9 @@ pub struct Measured {
     pub window_ns: u64,
     /// From the start to the last thing that happened; all rates are over this time.
     pub elapsed_ns: u64,
+    /// How long admission was paused by whoever watched; absent if it was not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub paused_ns: u64,
     /// How far into a minute of the wall clock the run began; zero in virtual time.
     pub clock_offset_ns: u64,
     /// Whether intended = completed + failed + dropped + cancelled. False is a bug of ours.
@@ -253,6 +256,15 @@ pub struct Warning {
     pub code: String,
     /// What was seen and what it means, in a sentence.
     pub message: String,
+}
+
+/// Runs that nobody paused need no line about it.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl Counts {

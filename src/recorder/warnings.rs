@@ -19,9 +19,10 @@ const RESERVED_PER_SETTLED_MAX: u64 = 3;
 
 /// The warnings that these numbers give cause for.
 pub(super) fn warnings(measured: &Measured) -> Vec<Warning> {
-    let checks: [fn(&Measured) -> Option<Warning>; 6] = [
+    let checks: [fn(&Measured) -> Option<Warning>; 7] = [
         not_conserved,
         nothing_succeeded,
+        paused,
         client_too_slow,
         few_samples,
         estimate_off,
@@ -59,6 +60,20 @@ fn nothing_succeeded(measured: &Measured) -> Option<Warning> {
         format!(
             "none of {} requests was answered, so this run says nothing about latency",
             count(counts.intended)
+        ),
+    )
+}
+
+fn paused(measured: &Measured) -> Option<Warning> {
+    if measured.paused_ns == 0 {
+        return None;
+    }
+    warning(
+        "paused",
+        format!(
+            "nothing was admitted for {} s because whoever watched had paused the run: requests went on \
+             becoming due, and their latency and limiter wait hold the pause",
+            significant(measured.paused_ns as f64 / 1e9)
         ),
     )
 }
@@ -202,6 +217,7 @@ mod tests {
             }),
             ["nothing-succeeded"]
         );
+        assert_eq!(codes(|run| run.paused_ns = 1), ["paused"]);
         assert_eq!(
             codes(|run| run.total.dispatch_lag.p99_ns = Some(50_000_001)),
             ["client-too-slow"]

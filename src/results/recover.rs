@@ -5,8 +5,9 @@
 //!
 //! What rows cannot tell: requests that were under way when the program was killed have none, so
 //! they are not counted at all; a row has the tokens and the settlement of all its attempts
-//! together, and they are put to the last. The whole file is held in memory, because rows are in
-//! the order of their ends and a recorder wants the order of events.
+//! together, and they are put to the last; nor can rows tell whether the run was paused. The whole
+//! file is held in memory, because rows are in the order of their ends and a recorder wants the
+//! order of events.
 
 use std::path::Path;
 use std::time::Duration;

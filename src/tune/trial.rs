@@ -132,7 +132,7 @@ impl Observer for Tally {
                 self.last = self.last.max(*at);
                 self.intended += 1;
             }
-            Event::Sent { .. } => {}
+            Event::Sent { .. } | Event::Paused { .. } | Event::Resumed { .. } => {}
             Event::Ended {
                 at,
                 settled,
