@@ -26,6 +26,7 @@ mod run;
 mod signals;
 mod spend;
 mod stub;
+mod sweep;
 mod tune;
 mod vary;
 mod watcher;
@@ -40,7 +41,7 @@ use self::exit::Exit;
 
 /// Runs the command that was typed.
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse_from(args::sweep::with_keys(std::env::args_os())) {
         Ok(args) => args,
         Err(error) => {
             // clap prints help and version to stdout, mistakes to stderr.
@@ -61,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Plan(plan) => plan::plan(&plan),
         Command::Compare(compare) => compare::compare(&compare),
         Command::Tune(tune) => tune::tune(&tune),
+        Command::Sweep(sweep) => sweep::sweep(&sweep),
         Command::Models(models) => models::models(&models),
         Command::Quotas(quotas) => quotas::quotas(&quotas),
         Command::Import(import) => import::import(&import),

@@ -7,7 +7,7 @@
 //! | layer | modules | what they are |
 //! |---|---|---|
 //! | 5 | [`clock`], [`exchange`], [`target`], [`client`], [`account`], [`drive::real`] | sockets, clocks, async (features `aws`, `stub`) |
-//! | 4 | [`sustained`], [`forecast`], [`plan`], [`tune`], [`compare`], [`report`] | judgement: pure functions of scenarios and runs |
+//! | 4 | [`sustained`], [`forecast`], [`plan`], [`tune`], [`sweep`], [`compare`], [`report`] | judgement: pure functions of scenarios and runs |
 //! | 3 | [`scenario`], [`results`], [`wire`], [`drive::simulated`], [`import`] | bytes ↔ values; the event loop |
 //! | 2 | [`engine`], [`recorder`], [`service`] | state machines; `now` is an argument |
 //! | 1 | [`quota`], [`limiter`], [`arrivals`], [`mix`], [`distribution`], [`retry`], [`outcome`], [`expect`], [`gate`], [`goal`], [`price`], [`catalogue`], [`text`], [`statistics`], [`chart`] | rules: small, pure |
@@ -51,6 +51,7 @@ pub mod forecast;
 pub mod plan;
 pub mod report;
 pub mod sustained;
+pub mod sweep;
 pub mod tune;
 
 #[cfg(feature = "aws")]

@@ -24,9 +24,11 @@ mod run_page;
 mod runs;
 mod style;
 mod summary;
+mod sweep;
 mod table;
 mod times;
 mod tune;
+mod tune_charts;
 mod variants;
 mod words;
 
@@ -42,7 +44,8 @@ pub use run_page::{SPANS_MAX, run_page};
 pub use runs::{RUNS_MAX, runs, runs_csv, runs_page};
 pub use style::Style;
 pub use summary::{run_markdown, summary};
-pub use tune::{confirmation, league, league_csv, tuning, tuning_csv};
+pub use sweep::{sweep, sweep_page};
+pub use tune::{confirmation, league, league_csv, league_page, tuning, tuning_csv, tuning_page};
 pub use variants::{Variant, variants};
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use self::front::front;
 use self::knob::duration_text;
-pub use self::knob::{Knob, Scale, UNSET};
+pub use self::knob::{Knob, Per, Scale, UNSET};
 pub use self::league::{Entry, League, Match, league};
 pub use self::score::{Figure, Summary};
 use self::score::{Sample, utility};

@@ -27,7 +27,15 @@ const LAYERS: [&[&str]; 6] = [
     ],
     &["engine", "recorder", "service"],
     &["scenario", "results", "wire", "drive", "import"],
-    &["sustained", "forecast", "plan", "tune", "compare", "report"],
+    &[
+        "sustained",
+        "forecast",
+        "plan",
+        "tune",
+        "sweep",
+        "compare",
+        "report",
+    ],
     &["clock", "exchange", "target", "client", "account"],
 ];
 

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod import;
 pub mod plan;
 pub mod quotas;
+pub mod sweep;
 pub mod tune;
 pub mod watch;
 
@@ -53,6 +54,9 @@ pub enum Command {
     /// Find the limiter settings that do the most work with the fewest throttles
     #[command(after_help = tune::EXAMPLES)]
     Tune(Box<tune::Tune>),
+    /// Run a scenario at several values of a key: where does it stop fitting?
+    #[command(after_help = sweep::EXAMPLES)]
+    Sweep(Box<sweep::Sweep>),
     /// List the models that bedload knows, or say all about some of them
     #[command(after_help = MODELS_EXAMPLES)]
     Models(Models),
@@ -124,7 +128,8 @@ Examples:
   bedload schema run > schema/run.json
   bedload schema plan > schema/plan.json
   bedload schema compare > schema/compare.json
-  bedload schema tune > schema/tune.json";
+  bedload schema tune > schema/tune.json
+  bedload schema sweep > schema/sweep.json";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -265,6 +270,9 @@ pub struct Report {
     /// Print what run.json holds; of several runs an array
     #[arg(long, group = "printed")]
     pub json: bool,
+    /// Print OpenMetrics text, of one run
+    #[arg(long, group = "printed")]
+    pub openmetrics: bool,
     /// Print CSV: a line for each run
     #[arg(long, group = "printed")]
     pub csv: bool,
@@ -290,6 +298,7 @@ impl Schema {
             SchemaName::Plan => bedload::plan::json_schema(),
             SchemaName::Compare => bedload::compare::json_schema(),
             SchemaName::Tune => bedload::tune::json_schema(),
+            SchemaName::Sweep => bedload::sweep::json_schema(),
         }
     }
 }
@@ -352,4 +361,6 @@ pub enum SchemaName {
     Compare,
     /// What `bedload tune --format json` prints
     Tune,
+    /// What `bedload sweep --format json` prints
+    Sweep,
 }

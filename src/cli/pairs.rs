@@ -148,6 +148,11 @@ impl Making {
         Ok(Some((base, new)))
     }
 
+    /// Makes one run of the base's settings; none if somebody interrupted.
+    pub fn one(&self) -> anyhow::Result<Option<Run>> {
+        self.run(&self.sides[0], self.seed)
+    }
+
     fn run(&self, side: &Side, seed: u64) -> anyhow::Result<Option<Run>> {
         let program = side.program.display();
         let before = newest(&side.out.join(&self.name));

@@ -12,7 +12,7 @@ use super::{output, pages};
 /// `bedload report`.
 pub fn report(args: &Report) -> anyhow::Result<Exit> {
     let on_stdout = args.html.as_deref() == Some(Path::new("-"));
-    let printed = args.markdown || args.json || args.csv;
+    let printed = args.markdown || args.json || args.csv || args.openmetrics;
     if on_stdout && (printed || args.open) {
         let help = "`--html -` has stdout for itself: give the page a file, or leave the rest out";
         return Err(BadInput(help.to_owned()).into());
@@ -20,6 +20,9 @@ pub fn report(args: &Report) -> anyhow::Result<Exit> {
     if args.open && args.html.is_none() && args.runs.len() > 1 {
         let help = "`--open` with several runs needs `--html FILE` for the page of all of them";
         return Err(BadInput(help.to_owned()).into());
+    }
+    if args.openmetrics && args.runs.len() > 1 {
+        return Err(BadInput("`--openmetrics` is of one run".to_owned()).into());
     }
     let mut runs = Vec::with_capacity(args.runs.len());
     for path in &args.runs {
@@ -49,6 +52,7 @@ pub fn report(args: &Report) -> anyhow::Result<Exit> {
 fn text(args: &Report, runs: &[Run]) -> anyhow::Result<Option<String>> {
     let style = Style::new(output::color());
     Ok(Some(match runs {
+        [run] if args.openmetrics => report::openmetrics(&run.file),
         [run] if args.json => run.file.to_json(),
         _ if args.json => {
             let files: Vec<&RunFile> = runs.iter().map(|run| &run.file).collect();

@@ -18,7 +18,7 @@ use super::args::tune::{Tune, TuneFormat};
 use super::args::{ScenarioArgs, TargetName};
 use super::exit::{BadInput, Exit};
 use super::pairs::{Making, Wanted};
-use super::{compare, output, overrides};
+use super::{compare, output, overrides, pages};
 
 /// `bedload tune`.
 pub fn tune(args: &Tune) -> anyhow::Result<Exit> {
@@ -96,6 +96,12 @@ fn rivals(args: &Tune) -> anyhow::Result<Exit> {
     let bar = Bar::new(args.quiet);
     let found = league(&scenarios, &goal, threads, &|done| bar.show(done));
     bar.0.finish_and_clear();
+    if let Some(path) = &args.html {
+        pages::write(path, &report::league_page(&found))?;
+        if path.as_os_str() == "-" {
+            return Ok(Exit::Done);
+        }
+    }
     output::print(&match args.format {
         TuneFormat::Text => report::league(&found, Form::Text(Style::new(output::color()))),
         TuneFormat::Markdown => report::league(&found, Form::Markdown),
@@ -203,6 +209,13 @@ fn print(
     options: &TuneOptions,
     tuning: &Tuning,
 ) -> anyhow::Result<()> {
+    let block = block(document, &options.knobs, &tuning.chosen.values)?;
+    if let Some(path) = &args.html {
+        pages::write(path, &report::tuning_page(tuning, &block))?;
+        if path.as_os_str() == "-" {
+            return Ok(());
+        }
+    }
     let form = match args.format {
         TuneFormat::Json => {
             output::print(&(serde_json::to_string_pretty(tuning)? + "\n"))?;
@@ -215,7 +228,6 @@ fn print(
         TuneFormat::Markdown => Form::Markdown,
         TuneFormat::Text => Form::Text(Style::new(output::color())),
     };
-    let block = block(document, &options.knobs, &tuning.chosen.values)?;
     output::print(&report::tuning(tuning, &block, form))?;
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 use super::Form;
 use super::page::{Block, Page};
 use super::table::Table;
+use super::tune_charts;
 use super::words::{count, counted, length, percent};
 use crate::compare::value;
 use crate::expect::{Metric, Statistic, Timing};
@@ -22,18 +23,34 @@ const LISTED: usize = 10;
 /// The answer, with `block` as the tables to paste.
 #[must_use]
 pub fn tuning(tuning: &Tuning, block: &str, form: Form) -> String {
+    render(&tuning_blocks(tuning, block, false), form)
+}
+
+/// The same for a browser, with charts.
+#[must_use]
+pub fn tuning_page(tuning: &Tuning, block: &str) -> String {
+    tuning_blocks(tuning, block, true).to_html("tune")
+}
+
+fn tuning_blocks(tuning: &Tuning, block: &str, charts: bool) -> Page {
     let mut page = Page::default();
     page.title(headline(tuning));
     page.push(Block::List(answers(tuning)));
     page.heading("Settings to paste");
     page.push(Block::Code(block.to_owned()));
     compared(&mut page, tuning);
+    if charts {
+        page.push(Block::Figure(Box::new(tune_charts::pareto(tuning))));
+    }
     front(&mut page, tuning);
     sensitivity(&mut page, tuning);
+    if let Some(chart) = tune_charts::sensitivity(tuning).filter(|_| charts) {
+        page.push(Block::Figure(Box::new(chart)));
+    }
     robustness(&mut page, tuning);
     page.heading("What this supposes");
     page.push(Block::List(supposed(tuning)));
-    render(&page, form)
+    page
 }
 
 fn render(page: &Page, form: Form) -> String {
@@ -300,6 +317,16 @@ pub fn confirmation(tuning: &Tuning, runs: &[RunFile], form: Form) -> String {
 /// Every strategy on every scenario, and who leads where.
 #[must_use]
 pub fn league(league: &League, form: Form) -> String {
+    render(&league_blocks(league, false), form)
+}
+
+/// The same for a browser, with charts.
+#[must_use]
+pub fn league_page(league: &League) -> String {
+    league_blocks(league, true).to_html("league")
+}
+
+fn league_blocks(league: &League, charts: bool) -> Page {
     let mut page = Page::default();
     page.title("Limiters on the same traffic");
     page.text(format!(
@@ -323,6 +350,9 @@ pub fn league(league: &League, form: Form) -> String {
             let leading = vec![entry.strategy.clone(), percent(entry.of_oracle)];
             row(&mut rows, leading, &entry.summary);
         }
+        if charts {
+            page.push(Block::Figure(Box::new(tune_charts::league(league, of))));
+        }
         page.table(rows);
     }
     let runs = league.scenarios.first();
@@ -333,7 +363,7 @@ pub fn league(league: &League, form: Form) -> String {
          `[limiter]`, or the default where that is absent or not enabled.",
         counted(runs.map_or(0, |entry| entry.summary.runs), "run")
     ));
-    render(&page, form)
+    page
 }
 
 /// The same as rows.

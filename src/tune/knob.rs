@@ -41,6 +41,38 @@ pub enum Scale {
     Share,
     /// A whole number; halfway is the geometric mean.
     Whole,
+    /// A number; halfway is the mean.
+    Number,
+    /// A rate per second, minute or hour, which both ends have; halfway is the mean.
+    Rate(Per),
+}
+
+/// What a rate is per.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    /// Second.
+    Second,
+    /// Minute.
+    Minute,
+    /// Hour.
+    Hour,
+}
+
+impl Per {
+    const ALL: [(&'static str, Self); 4] = [
+        ("/s", Self::Second),
+        ("/min", Self::Minute),
+        ("/m", Self::Minute),
+        ("/h", Self::Hour),
+    ];
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Second => "/s",
+            Self::Minute => "/min",
+            Self::Hour => "/h",
+        }
+    }
 }
 
 impl Knob {
@@ -50,6 +82,19 @@ impl Knob {
     ///
     /// What is wrong with the text, as the end of a sentence.
     pub fn read(text: &KnobText) -> Result<Self, String> {
+        Self::read_with(text, STEPS, false)
+    }
+
+    /// The same, with so many values of a range in even steps.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn read_evenly(text: &KnobText, steps: usize) -> Result<Self, String> {
+        Self::read_with(text, steps, true)
+    }
+
+    fn read_with(text: &KnobText, steps: usize, evenly: bool) -> Result<Self, String> {
         let key = text.key.trim().to_owned();
         if key.is_empty() || key.split('.').any(str::is_empty) || !key.contains('.') {
             return Err(format!(
@@ -57,20 +102,21 @@ impl Knob {
             ));
         }
         if let Some((from, to)) = text.values.split_once("..") {
-            let (to, steps) = match to.split_once('/') {
-                Some((to, steps)) => (
-                    to,
-                    steps
-                        .trim()
-                        .parse()
-                        .map_err(|_| format!("`{}` is no number of steps", steps.trim()))?,
-                ),
-                None => (to, STEPS),
+            // What is behind a rate's stroke is no number.
+            let (to, steps) = match to.rsplit_once('/') {
+                Some((to, given)) => match given.trim().parse() {
+                    Ok(given) => (to, given),
+                    Err(_) => (
+                        text.values.split_once("..").map_or(to, |ends| ends.1),
+                        steps,
+                    ),
+                },
+                None => (to, steps),
             };
             if !(2..=STEPS_MAX).contains(&steps) {
                 return Err(format!("a range has 2 to {STEPS_MAX} steps, not {steps}"));
             }
-            let (values, scale) = range(from.trim(), to.trim(), steps)?;
+            let (values, scale) = range(from.trim(), to.trim(), steps, evenly)?;
             return Ok(Self {
                 key,
                 values,
@@ -93,6 +139,22 @@ impl Knob {
             values,
             scale: None,
         })
+    }
+
+    /// A value as a number: seconds, a part of one, or as it stands; none where it is a word.
+    #[must_use]
+    pub fn number(&self, value: &str) -> Option<f64> {
+        let scales = [
+            Scale::Time,
+            Scale::Share,
+            Scale::Whole,
+            Scale::Number,
+            Scale::Rate(Per::Second),
+            Scale::Rate(Per::Minute),
+            Scale::Rate(Per::Hour),
+        ];
+        let own = self.scale.into_iter().chain(scales);
+        own.into_iter().find_map(|scale| number(value, scale).ok())
     }
 
     /// Which of two values comes first; as they stand in the list where there is no scale.
@@ -123,7 +185,7 @@ impl Knob {
 impl Scale {
     fn at(self, from: f64, to: f64, part: f64) -> f64 {
         match self {
-            Self::Share => from + (to - from) * part,
+            Self::Share | Self::Number | Self::Rate(_) => from + (to - from) * part,
             // Zero has no logarithm.
             _ if from <= 0.0 || to <= 0.0 => from + (to - from) * part,
             Self::Time | Self::Whole => from * (to / from).powf(part),
@@ -143,6 +205,8 @@ impl Scale {
                 format!("{percent}%")
             }
             Self::Whole => format!("{}", value.round() as u64),
+            Self::Number => format!("{}", (value * 1e3).round() / 1e3),
+            Self::Rate(per) => format!("{}{}", (value * 1e3).round() / 1e3, per.text()),
         }
     }
 }
@@ -167,6 +231,19 @@ fn number(text: &str, scale: Scale) -> Result<f64, String> {
     match scale {
         Scale::Time => read_duration(text).map(|length| length.as_secs_f64()),
         Scale::Share => read_share(text).map(|share| share.fraction()),
+        Scale::Number => text.parse().map_err(|_| "it is no number".to_owned()),
+        Scale::Rate(per) => {
+            let own = Per::ALL
+                .into_iter()
+                .find_map(|(end, per)| Some((text.strip_suffix(end)?, per)));
+            let (digits, _) = own
+                .filter(|(_, own)| *own == per)
+                .ok_or_else(|| format!("it is no rate in `{}`", per.text()))?;
+            digits
+                .trim()
+                .parse()
+                .map_err(|_| "it is no rate".to_owned())
+        }
         Scale::Whole => {
             let digits = text.replace('_', "");
             let whole: Result<u64, _> = digits.parse();
@@ -177,8 +254,13 @@ fn number(text: &str, scale: Scale) -> Result<f64, String> {
     }
 }
 
-fn range(from: &str, to: &str, steps: usize) -> Result<(Vec<String>, Scale), String> {
-    let scale = if from.ends_with('%') {
+fn range(from: &str, to: &str, steps: usize, evenly: bool) -> Result<(Vec<String>, Scale), String> {
+    let rate = Per::ALL.into_iter().find(|(end, _)| from.ends_with(end));
+    let scale = if let Some((_, per)) = rate {
+        Scale::Rate(per)
+    } else if from.contains('.') && !from.ends_with(char::is_alphabetic) && !from.ends_with('%') {
+        Scale::Number
+    } else if from.ends_with('%') {
         Scale::Share
     } else if from.ends_with(char::is_alphabetic) {
         Scale::Time
@@ -195,7 +277,12 @@ fn range(from: &str, to: &str, steps: usize) -> Result<(Vec<String>, Scale), Str
     let mut values = vec![from.to_owned()];
     for step in 1..steps - 1 {
         let part = step as f64 / (steps - 1) as f64;
-        let value = scale.text(scale.at(low, high, part));
+        let between = if evenly {
+            low + (high - low) * part
+        } else {
+            scale.at(low, high, part)
+        };
+        let value = scale.text(between);
         if values.last() != Some(&value) {
             values.push(value);
         }
@@ -228,6 +315,9 @@ mod tests {
         assert_eq!(values("1..4/9"), ["1", "2", "3", "4"]);
         assert_eq!(values("100ms..1s/2"), ["100ms", "1s"]);
         assert_eq!(values("1s..60s/3"), ["1s", "7.75s", "60s"]);
+        assert_eq!(values("1/s..3/s/3"), ["1/s", "2/s", "3/s"]);
+        assert_eq!(values("30/min..90/min/2"), ["30/min", "90/min"]);
+        assert_eq!(values("0.5..2/4"), ["0.5", "1", "1.5", "2"]);
     }
 
     #[test]
@@ -237,6 +327,7 @@ mod tests {
         assert!(said("1s..10%").contains("`10%`"), "{}", said("1s..10%"));
         assert!(said("1s..10s/1").contains("2 to 100"));
         assert!(said("1s,,2s").contains("no list"));
+        assert!(said("1/s..9/min").contains("no rate in `/s`"));
         let text = KnobText {
             key: "burst".to_owned(),
             values: "1s".to_owned(),

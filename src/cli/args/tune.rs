@@ -69,6 +69,9 @@ pub struct Tune {
     /// How to print it
     #[arg(long, value_enum, default_value_t = TuneFormat::Text)]
     pub format: TuneFormat,
+    /// Write a page with charts; `-` is stdout
+    #[arg(long, value_name = "FILE", conflicts_with = "confirm")]
+    pub html: Option<PathBuf>,
     /// Print no live line
     #[arg(long, short)]
     pub quiet: bool,
