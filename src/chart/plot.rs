@@ -229,7 +229,7 @@ fn draw_line(svg: &mut Svg, line: &Line, frame: &Frame<'_>) {
     );
     if line.marked {
         for &(x, y) in &line.points {
-            if let Some(y) = y.filter(|y| y.is_finite()) {
+            if let Some(y) = y.filter(|y| y.is_finite() && x.is_finite()) {
                 let title = format!("{}: {}", frame.show_x(x), frame.show_y(y));
                 marker(svg, line.look, frame.at(x, y), &title);
             }

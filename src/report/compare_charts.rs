@@ -21,9 +21,12 @@ pub struct Sides {
     pub new: Option<Histogram<u64>>,
 }
 
+/// A unit of changes: a title, its sign, how many of it make one, and which metrics are told in it.
+type Kind = (&'static str, &'static str, f64, fn(&Compared) -> bool);
+
 /// One chart for each unit that changes are told in; metrics without a change have none.
 pub(super) fn changes(comparison: &Comparison) -> Vec<Figure> {
-    let kinds: [(&str, &str, f64, fn(&Compared) -> bool); 4] = [
+    let kinds: [Kind; 4] = [
         ("Changes as parts of the base", "(%)", 100.0, |metric| {
             metric.relative
         }),

@@ -184,7 +184,11 @@ mod tests {
 
     #[test]
     fn each_heading_begins_a_section_that_can_be_gone_to() {
-        let html = hostile().to_html("run");
+        let mut page = hostile();
+        page.heading("Another");
+        page.heading("A third");
+        let html = page.to_html("run");
+        assert!(html.contains("href=\"#section-3\""));
         assert!(html.contains("href=\"#section-1\""));
         assert!(html.contains("<section id=\"section-1\">"));
     }

@@ -109,12 +109,12 @@ fn tiles(measured: &Measured) -> Vec<[String; 3]> {
         tile(
             "Median latency",
             time(total.latency.p50_ns),
-            format!("99th percentile {}", time(total.latency.p99_ns)),
+            format!("p99 {}", time(total.latency.p99_ns)),
         ),
         tile(
-            "Median wait for quota",
+            "Median wait",
             time(total.limiter_wait.p50_ns),
-            format!("longest {}", time(total.limiter_wait.max_ns)),
+            format!("for quota; longest {}", time(total.limiter_wait.max_ns)),
         ),
     ];
     if let Some((what, share)) = busiest(&measured.quota_use) {

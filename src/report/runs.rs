@@ -201,7 +201,7 @@ pub fn runs_page(runs: &[(Run, Series)]) -> String {
         "99th percentile of latency over time",
         |span| span.p99_ns,
     ));
-    let curves: Vec<(String, Vec<(f64, Option<f64>)>)> = runs
+    let curves: Vec<Curve> = runs
         .iter()
         .filter_map(|(run, series)| Some((called(run), curve(series.whole.as_ref()?, 0))))
         .collect();
@@ -290,8 +290,11 @@ fn over_time(runs: &[(Run, Series)], title: &str, of: fn(&LatencySpan) -> u64) -
     }
 }
 
+/// A name, and the points of its curve.
+type Curve = (String, Vec<(f64, Option<f64>)>);
+
 /// Distributions in one chart; none if there is none.
-pub(super) fn distributions(curves: &[(String, Vec<(f64, Option<f64>)>)]) -> Option<Figure> {
+pub(super) fn distributions(curves: &[Curve]) -> Option<Figure> {
     if curves.is_empty() {
         return None;
     }

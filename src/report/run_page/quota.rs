@@ -175,21 +175,20 @@ impl Chart<'_> {
         let quota = self.used.requests.quota.map(|quota| quota as f64);
         let taken: fn(&MinuteUse) -> u64 = |minute| minute.requests;
         let refused: fn(&MinuteUse) -> u64 = |minute| minute.refused;
+        let mut parts = vec![("taken on".to_owned(), Look::Series(0))];
+        // What did not happen needs no place in the legend.
+        if self.spans.iter().any(|span| span.greatest(refused) > 0.0) {
+            parts.push(("refused".to_owned(), Look::Bad));
+        }
+        let column = |span: &Span<'_>| Column {
+            from: span.from,
+            to: span.to,
+            values: vec![span.greatest(taken), span.greatest(refused)],
+            title: String::new(),
+        };
         let columns = Columns {
-            parts: vec![
-                ("taken on".to_owned(), Look::Series(0)),
-                ("refused".to_owned(), Look::Bad),
-            ],
-            columns: self
-                .spans
-                .iter()
-                .map(|span| Column {
-                    from: span.from,
-                    to: span.to,
-                    values: vec![span.greatest(taken), span.greatest(refused)],
-                    title: String::new(),
-                })
-                .collect(),
+            parts,
+            columns: self.spans.iter().map(column).collect(),
         };
         let highest = columns.sums().chain(quota).fold(1.0, f64::max);
         let sent = |interval: &Interval| interval.sent;
