@@ -619,6 +619,7 @@ fn every_command_shows_examples() {
             "plan",
             "compare",
             "tune",
+            "sweep",
             "models",
             "quotas",
             "import",

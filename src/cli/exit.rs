@@ -11,7 +11,7 @@ pub enum Exit {
     /// Done, and the answer is yes where there was a question.
     Done,
     /// The answer is no: a pass mark was missed, too much was throttled, nothing succeeded, today's load
-    /// does not fit, or it got worse.
+    /// does not fit, no setting keeps the bounds, or it got worse.
     No,
     /// What was typed or written cannot be used.
     BadInput,
@@ -64,8 +64,8 @@ pub struct BadInput(pub String);
 pub const HELP: &str = "\
 Exit codes:
   0    done
-  1    the answer is no: a pass mark was missed, too much was throttled or failed, nothing succeeded,
-       today's load does not fit, or it got worse
+  1    the answer is no: a pass mark was missed, too much was throttled or failed, nothing
+       succeeded, today's load does not fit, no setting keeps the bounds, or it got worse
   2    bad input: what was typed, or a file, cannot be used
   3    the run could not be completed
   130  interrupted; what had been measured is written";
