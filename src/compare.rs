@@ -222,6 +222,16 @@ fn warnings(pairs: &Pairs<'_>, exact: bool, noise: Option<&Noise>) -> Vec<String
     if partial.next().is_some() {
         warnings.push("not every run came to its planned end".to_owned());
     }
+    let mut measured = pairs
+        .each()
+        .flat_map(|(base, new)| [&base.measured, &new.measured]);
+    if measured.any(|measured| {
+        measured
+            .as_ref()
+            .is_some_and(|measured| measured.paused_ns > 0)
+    }) {
+        warnings.push("somebody paused a run: its requests waited for that".to_owned());
+    }
     warnings
 }
 

@@ -8,6 +8,7 @@
 
 mod compare;
 mod compare_charts;
+mod csv_text;
 mod exposition;
 mod figure;
 mod html;

@@ -200,7 +200,7 @@ pub enum TuneError {
 }
 
 /// Looks for the best setting. `make` turns a setting, a value for each knob, into a scenario. `progress` is
-/// told how many settings were tried in a round.
+/// told how many settings were tried; `goes_on` says before each round whether there is time for it.
 ///
 /// # Errors
 ///
@@ -210,6 +210,7 @@ pub fn tune(
     make: &Make<'_>,
     options: &TuneOptions,
     progress: &(dyn Fn(u64) + Sync),
+    goes_on: &(dyn Fn() -> bool + Sync),
 ) -> Result<Tuning, TuneError> {
     if options.knobs.is_empty() {
         return Err(TuneError::NoKnobs);
@@ -222,6 +223,7 @@ pub fn tune(
         budget: options.budget.max(1),
         first_seed: scenario.seed.0,
         progress,
+        goes_on,
         runs: 0,
         refused: 0,
         found: Default::default(),

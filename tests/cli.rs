@@ -442,6 +442,7 @@ fn the_same_scenario_and_seed_write_the_same_bytes() {
     let expected = [
         "histograms.hlog",
         "intervals.csv",
+        "report.html",
         "requests.csv",
         "run.json",
         "scenario.toml",

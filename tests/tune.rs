@@ -94,7 +94,7 @@ fn tuned(way: &str, bursts: &str, threads: usize) -> Tuning {
     };
     let make = |values: &[String]| overload(way, &values[0], &values[1]);
     let present = overload(way, "60s", "20%").expect("a scenario");
-    tune(&present, &make, &options, &|_| {}).expect("an answer")
+    tune(&present, &make, &options, &|_| {}, &|| true).expect("an answer")
 }
 
 #[test]

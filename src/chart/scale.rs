@@ -58,6 +58,25 @@ impl Scale {
         Self::Linear { low, high }
     }
 
+    /// Round ends around these numbers, wherever zero is.
+    #[must_use]
+    pub fn between(values: impl IntoIterator<Item = f64>) -> Self {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for value in values.into_iter().filter(|value| value.is_finite()) {
+            low = low.min(value);
+            high = high.max(value);
+        }
+        if low > high {
+            (low, high) = (0.0, 1.0);
+        } else if low == high {
+            // One number stands in the middle.
+            let around = if low == 0.0 { 1.0 } else { low.abs() / 10.0 };
+            (low, high) = (low - around, high + around);
+        }
+        let (low, high) = ticks::nice_ends(low, high);
+        Self::Linear { low, high }
+    }
+
     /// Powers of ten around these numbers; those that are not above zero do not count.
     #[must_use]
     pub fn log_around(values: impl IntoIterator<Item = f64>) -> Self {

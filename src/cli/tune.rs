@@ -1,13 +1,16 @@
 //! `tune`: which settings of the limiter and of retries are best for a scenario.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context;
+use bedload::clock::Clock;
 use bedload::compare::Verdict;
 use bedload::goal::{Goal, KnobText};
 use bedload::report::{self, Form, Style};
 use bedload::results::RunFile;
 use bedload::scenario::{Scenario, read_text};
+use bedload::time::Instant;
 use bedload::tune::{
     Knob, TuneError, TuneOptions, Tuning, UNSET, league, tune as search, usual_knobs,
 };
@@ -53,7 +56,12 @@ pub fn tune(args: &Tune) -> anyhow::Result<Exit> {
         Some(checked.scenario)
     };
     let bar = Bar::new(args.quiet);
-    let found = search(&present, &make, &options, &|done| bar.show(done));
+    let clock = Clock::start();
+    let goes_on = || {
+        let most = args.time.unwrap_or(Duration::MAX);
+        clock.now().since(Instant::ZERO) < most
+    };
+    let found = search(&present, &make, &options, &|done| bar.show(done), &goes_on);
     bar.0.finish_and_clear();
     let tuning = found.map_err(|error| why_nothing(path, &document, &options, &error))?;
     print(args, &document, &options, &tuning)?;

@@ -107,6 +107,11 @@ fn prose(text: &str) -> String {
     set.collect()
 }
 
+/// Text to copy: escaped, line by line.
+fn code(text: &str) -> String {
+    text.lines().map(escape).collect::<Vec<_>>().join("\n")
+}
+
 fn shown(cell: &Cell) -> String {
     escape(&cell.shown())
 }

@@ -1,8 +1,7 @@
 //! Several runs beside each other: a table, CSV, and a page with their curves in the same charts.
 
-use std::fmt::Write as _;
-
 use super::Form;
+use super::csv_text::csv_text;
 use super::figure::{Data, Figure};
 use super::page::{Block, Page};
 use super::run_page::{self, curve, in_seconds, lowest_and_highest, percentiles_axis, seconds};
@@ -116,64 +115,60 @@ fn numbers(measured: &Measured) -> [String; 8] {
 /// infinite (`inf`); what was not measured is empty.
 #[must_use]
 pub fn runs_csv(runs: &[Run]) -> String {
-    let mut text = String::from(
-        "run,scenario,target,seed,started,state,passed,intended,completed,failed,dropped,cancelled,attempts,throttled",
-    );
-    for gauge in Gauge::all() {
-        let _ = write!(text, ",{gauge}");
-    }
-    text.push('\n');
-    for run in runs {
-        let file = &run.file;
-        let dir = run
-            .dir
-            .as_ref()
-            .map_or_else(String::new, |dir| dir.display().to_string());
-        let passed = file.verdicts.iter().all(|verdict| verdict.passed);
-        let _ = write!(
-            text,
-            "{},{},{},{},{},{},{passed}",
-            quoted(&dir),
-            quoted(&file.scenario.name),
-            file.target.name(),
-            file.seed,
-            file.started.as_deref().unwrap_or_default(),
-            file.state.name(),
-        );
-        match &file.measured {
-            Some(measured) => {
-                let (counts, attempts) = (measured.total.counts, &measured.total.attempts);
-                let _ = write!(
-                    text,
-                    ",{},{},{},{},{},{},{}",
-                    counts.intended,
-                    counts.completed,
-                    counts.failed,
-                    counts.dropped,
-                    counts.cancelled,
-                    attempts.sent,
-                    attempts.throttled.total()
-                );
-            }
-            None => text.push_str(",,,,,,,"),
-        }
-        for gauge in Gauge::all() {
-            let value =
-                compare::value(gauge, file).map_or_else(String::new, |value| value.to_string());
-            let _ = write!(text, ",{value}");
-        }
-        text.push('\n');
-    }
-    text
+    let names = [
+        "run",
+        "scenario",
+        "target",
+        "seed",
+        "started",
+        "state",
+        "passed",
+        "intended",
+        "completed",
+        "failed",
+        "dropped",
+        "cancelled",
+        "attempts",
+        "throttled",
+    ];
+    let gauges = Gauge::all().map(|gauge| gauge.to_string());
+    let heading = names.map(str::to_owned).into_iter().chain(gauges);
+    csv_text(heading.collect(), runs.iter().map(csv_row))
 }
 
-/// A cell of RFC 4180.
-fn quoted(cell: &str) -> String {
-    if cell.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", cell.replace('"', "\"\""))
-    } else {
-        cell.to_owned()
-    }
+fn csv_row(run: &Run) -> Vec<String> {
+    let file = &run.file;
+    let dir = run.dir.as_ref().map(|dir| dir.display().to_string());
+    let passed = file.verdicts.iter().all(|verdict| verdict.passed);
+    let mut row = vec![
+        dir.unwrap_or_default(),
+        file.scenario.name.clone(),
+        file.target.name().to_owned(),
+        file.seed.to_string(),
+        file.started.clone().unwrap_or_default(),
+        file.state.name().to_owned(),
+        passed.to_string(),
+    ];
+    let counts = file.measured.as_ref().map(|measured| {
+        let (counts, attempts) = (measured.total.counts, &measured.total.attempts);
+        [
+            counts.intended,
+            counts.completed,
+            counts.failed,
+            counts.dropped,
+            counts.cancelled,
+            attempts.sent,
+            attempts.throttled.total(),
+        ]
+    });
+    row.extend(match counts {
+        Some(counts) => counts.map(|count| count.to_string()),
+        None => Default::default(),
+    });
+    row.extend(Gauge::all().map(|gauge| {
+        compare::value(gauge, file).map_or_else(String::new, |value| value.to_string())
+    }));
+    row
 }
 
 /// One page for several runs.

@@ -226,7 +226,7 @@ fn shares(sweep: &Sweep) -> Figure {
         .flat_map(|step| lines.iter().filter_map(move |(_, of)| of(step)));
     let y = Axis {
         label: "share".to_owned(),
-        scale: Scale::up_to(values.chain([1.0]).collect::<Vec<_>>()),
+        scale: Scale::up_to(values.chain([1.1]).collect::<Vec<_>>()),
         show: |value| percent(value),
     };
     let mut drawn = plot(title, sweep, y, &lines);

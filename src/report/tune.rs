@@ -6,6 +6,7 @@
 use std::fmt::Write as _;
 
 use super::Form;
+use super::csv_text::csv_text;
 use super::page::{Block, Page};
 use super::table::Table;
 use super::tune_charts;
@@ -34,7 +35,7 @@ pub fn tuning_page(tuning: &Tuning, block: &str) -> String {
 
 fn tuning_blocks(tuning: &Tuning, block: &str, charts: bool) -> Page {
     let mut page = Page::default();
-    page.title(headline(tuning));
+    page.title(format!("Tuning of {}", tuning.scenario));
     page.push(Block::List(answers(tuning)));
     page.heading("Settings to paste");
     page.push(Block::Code(block.to_owned()));
@@ -60,25 +61,22 @@ fn render(page: &Page, form: Form) -> String {
     }
 }
 
-fn headline(tuning: &Tuning) -> String {
+fn answers(tuning: &Tuning) -> Vec<String> {
+    let promise = &tuning.chosen.promise;
     let set: Vec<String> = tuning
         .knobs
         .iter()
         .zip(&tuning.chosen.values)
         .map(|(knob, value)| format!("{knob} = {value}"))
         .collect();
-    format!("{}: {}", tuning.scenario, set.join(", "))
-}
-
-fn answers(tuning: &Tuning) -> Vec<String> {
-    let promise = &tuning.chosen.promise;
-    let mut lines = vec![format!(
+    let mut lines = vec![format!("Recommended: {}.", set.join(", "))];
+    lines.push(format!(
         "Promised of one run: {} answers/s of {} offered, {} throttled, wait p99 {}.",
         figure(&promise.goodput, significant),
         significant(promise.offered.mean),
         figure(&promise.throttle_share, percent),
         figure(&promise.wait_p99_s, seconds),
-    )];
+    ));
     let kept = percent(promise.kept);
     let bounds = bounds(tuning);
     lines.push(if promise.holds {
@@ -354,6 +352,11 @@ fn league_blocks(league: &League, charts: bool) -> Page {
             page.push(Block::Figure(Box::new(tune_charts::league(league, of))));
         }
         page.table(rows);
+        for entry in &of.entries {
+            if let Some(settings) = &entry.settings {
+                page.note(format!("{}: {settings}.", entry.strategy));
+            }
+        }
     }
     let runs = league.scenarios.first();
     let runs = runs.and_then(|of| of.entries.first());
@@ -396,11 +399,6 @@ pub fn tuning_csv(tuning: &Tuning) -> String {
 }
 
 fn rows(leading: &[&str], rows: impl Iterator<Item = (Vec<String>, Summary)>) -> String {
-    let mut out = csv::Writer::from_writer(Vec::new());
-    let mut write = |cells: Vec<String>| {
-        let written = out.write_record(cells);
-        debug_assert!(written.is_ok(), "memory takes everything");
-    };
     let names = [
         "runs",
         "kept",
@@ -411,14 +409,8 @@ fn rows(leading: &[&str], rows: impl Iterator<Item = (Vec<String>, Summary)>) ->
         "wasted_share",
         "lost_share",
     ];
-    write(
-        leading
-            .iter()
-            .chain(&names)
-            .map(|name| (*name).to_owned())
-            .collect(),
-    );
-    for (mut cells, summary) in rows {
+    let heading = leading.iter().chain(&names).map(|name| (*name).to_owned());
+    let rows = rows.map(|(mut cells, summary)| {
         let numbers = [
             summary.kept,
             summary.goodput.mean,
@@ -430,8 +422,7 @@ fn rows(leading: &[&str], rows: impl Iterator<Item = (Vec<String>, Summary)>) ->
         ];
         cells.push(summary.runs.to_string());
         cells.extend(numbers.map(|number| number.to_string()));
-        write(cells);
-    }
-    let bytes = out.into_inner().unwrap_or_default();
-    String::from_utf8(bytes).unwrap_or_default()
+        cells
+    });
+    csv_text(heading.collect(), rows)
 }

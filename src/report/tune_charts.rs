@@ -40,7 +40,7 @@ pub(super) fn pareto(tuning: &Tuning) -> Figure {
     };
     let x = Axis {
         label: "answers per second".to_owned(),
-        scale: Scale::up_to(summaries().map(|summary| summary.goodput.mean)),
+        scale: Scale::between(summaries().map(|summary| summary.goodput.mean)),
         show: short,
     };
     let y = Axis {
@@ -181,9 +181,8 @@ pub(super) fn league(league: &League, of: &Match) -> Figure {
             throttled.into(),
             entry.summary.wait_p99_s.mean.into(),
         ]);
-        let name = entry.strategy.split(':').next().unwrap_or_default();
         rows.push(Interval {
-            name: name.to_owned(),
+            name: entry.strategy.clone(),
             value: entry.of_oracle,
             ends: None,
             allowed: None,
@@ -197,7 +196,11 @@ pub(super) fn league(league: &League, of: &Match) -> Figure {
                 percent(entry.of_oracle),
                 percent(throttled)
             ),
-            title: entry.strategy.clone(),
+            title: format!(
+                "{}: {} answers/s",
+                entry.strategy,
+                significant(entry.summary.goodput.mean)
+            ),
         });
     }
     let forest = Forest {

@@ -71,6 +71,8 @@ pub struct Match {
 pub struct Entry {
     /// The strategy.
     pub strategy: String,
+    /// What the tuner set, where it did.
+    pub settings: Option<String>,
     /// What it came to.
     pub summary: Summary,
     /// Goodput as a part of the oracle's.
@@ -86,12 +88,12 @@ pub fn league(
     progress: &(dyn Fn(u64) + Sync),
 ) -> League {
     let matches = scenarios.iter().map(|scenario| {
-        let mut sides: Vec<(String, Scenario)> = Strategy::ALL
+        let mut sides: Vec<(&str, Option<String>, Scenario)> = Strategy::ALL
             .into_iter()
-            .map(|strategy| (strategy.name().to_owned(), following(scenario, strategy)))
+            .map(|strategy| (strategy.name(), None, following(scenario, strategy)))
             .collect();
-        if let Some((settings, tuned)) = tuned(&sides[0].1, goal, threads, progress) {
-            sides.push((format!("{TUNED}: {settings}"), tuned));
+        if let Some((settings, tuned)) = tuned(&sides[0].2, goal, threads, progress) {
+            sides.push((TUNED, Some(settings), tuned));
         }
         let first = scenario.seed.0.wrapping_add(FIRST_SEED);
         let jobs: Vec<(&Scenario, Seed)> = sides
@@ -112,10 +114,11 @@ pub fn league(
         let entries: Vec<Entry> = sides
             .iter()
             .zip(each)
-            .map(|((name, _), scores)| {
+            .map(|((name, settings, _), scores)| {
                 let summary = Sample::of(scores).summary(goal);
                 Entry {
-                    strategy: name.clone(),
+                    strategy: (*name).to_owned(),
+                    settings: settings.clone(),
                     summary,
                     of_oracle: summary.goodput.mean / oracle.max(f64::MIN_POSITIVE),
                 }
@@ -223,6 +226,7 @@ fn tuned(
         budget: BUDGET,
         first_seed: scenario.seed.0,
         progress,
+        goes_on: &|| true,
         runs: 0,
         refused: 0,
         found: BTreeMap::new(),

@@ -52,6 +52,8 @@ pub(super) struct Search<'a> {
     pub budget: u64,
     pub first_seed: u64,
     pub progress: &'a (dyn Fn(u64) + Sync),
+    /// Whether there is time for another round.
+    pub goes_on: &'a (dyn Fn() -> bool + Sync),
     /// Runs made so far.
     pub runs: u64,
     /// Settings that cannot be run.
@@ -67,7 +69,7 @@ impl Search<'_> {
         let mut seeds = 1;
         while seeds <= SEEDS_MAX {
             points = self.best(&points, seeds);
-            if self.runs >= self.budget {
+            if self.is_spent() {
                 break;
             }
             if seeds < SEEDS_MAX {
@@ -77,7 +79,7 @@ impl Search<'_> {
         }
         for _ in 0..REFINEMENTS {
             let near = self.neighbours(&points[..points.len().min(REFINED)]);
-            if near.is_empty() || self.runs >= self.budget {
+            if near.is_empty() || self.is_spent() {
                 break;
             }
             points.truncate(KEPT_MIN);
@@ -86,6 +88,10 @@ impl Search<'_> {
         }
         points.truncate(count);
         points
+    }
+
+    fn is_spent(&self) -> bool {
+        self.runs >= self.budget || !(self.goes_on)()
     }
 
     /// Every combination, or as many of them as half the budget has runs for, spread over all.

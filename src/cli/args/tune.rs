@@ -42,6 +42,9 @@ pub struct Tune {
     /// The most simulated runs of the search
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub budget: u64,
+    /// Begin no round of the search after this long; the answer then depends on the machine
+    #[arg(long, value_name = "TIME", value_parser = read_duration)]
+    pub time: Option<Duration>,
     /// Compare the limiter with those that others have published, at the settings that there are
     #[arg(long, conflicts_with_all = ["knob", "write", "confirm"])]
     pub rivals: bool,
