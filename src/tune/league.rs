@@ -98,7 +98,7 @@ pub fn league(
         let first = scenario.seed.0.wrapping_add(FIRST_SEED);
         let jobs: Vec<(&Scenario, Seed)> = sides
             .iter()
-            .flat_map(|(_, side)| {
+            .flat_map(|(_, _, side)| {
                 (0..SEEDS).map(move |seed| (side, Seed(first.wrapping_add(seed))))
             })
             .collect();
