@@ -21,6 +21,7 @@
 //! Deliberately not: async. `client` and the drivers bring their own waiting.
 
 mod adaptive;
+mod end;
 mod learned;
 mod queue;
 mod settings;
@@ -29,6 +30,7 @@ mod throttle;
 
 use std::time::Duration;
 
+pub use self::end::End;
 use self::learned::Learned;
 pub use self::queue::Place;
 use self::queue::{Queue, Waiting};
@@ -36,7 +38,6 @@ pub use self::settings::{LimiterSettings, Oversize, Reaction, Reservation};
 use self::strategy::Rival;
 pub use self::strategy::Strategy;
 use self::throttle::{Throttle, part_of};
-use crate::outcome::Failure;
 use crate::quota::{Cost, Counting, Demand, Dimension, Meters, Misfit, Readiness, Shortage};
 use crate::time::Instant;
 use crate::units::{Share, TokenUsage, Tokens};
@@ -97,49 +98,6 @@ impl Permit {
     #[must_use]
     pub const fn reserved(&self) -> Cost {
         self.reserved
-    }
-}
-
-/// What became of a call that had a permit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// It was answered.
-    Answered(TokenUsage),
-    /// It failed, perhaps after some tokens.
-    Failed(TokenUsage),
-    /// The service throttled it: it has cost no tokens.
-    Throttled,
-    /// Nobody knows: we gave it up, and the service may be at work on it still. What it reserved is
-    /// taken as spent.
-    Unknown,
-    /// As `Unknown`, because whoever had the permit lost it. Counted.
-    Abandoned,
-    /// It was not sent after all.
-    Unsent,
-}
-
-impl End {
-    /// What became of an attempt that failed so, or was answered, after so many tokens.
-    #[must_use]
-    pub const fn of_attempt(failure: Option<Failure>, usage: TokenUsage) -> Self {
-        match failure {
-            None => Self::Answered(usage),
-            Some(class) if class.is_throttle() => Self::Throttled,
-            Some(class) if class.leaves_work_running() => Self::Unknown,
-            Some(_) => Self::Failed(usage),
-        }
-    }
-
-    /// What a call that reserved so much has cost in the end.
-    #[must_use]
-    pub fn cost(self, counting: &Counting, reserved: Cost) -> Cost {
-        match self {
-            Self::Answered(usage) => counting.settle(usage),
-            Self::Failed(usage) => counting.failed(reserved, usage),
-            Self::Throttled => counting.throttled(),
-            Self::Unknown | Self::Abandoned => reserved,
-            Self::Unsent => Cost::ZERO,
-        }
     }
 }
 

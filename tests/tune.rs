@@ -259,11 +259,13 @@ impl Shop {
     }
 }
 
-const FEW: [&str; 4] = [
+const FEW: [&str; 6] = [
     "--knob",
     "limiter.burst=1s,2s,5s,60s",
     "--knob",
     "limiter.headroom=0%..30%/4",
+    "--knob",
+    "limiter.max_in_flight=unset",
 ];
 
 #[test]

@@ -4,6 +4,7 @@
 //! was run, and a mistake in a change is found like a mistake in the file.
 
 use bedload::scenario::{Scenario, read_text};
+use bedload::tune::UNSET;
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use super::args::{ScenarioArgs, TargetName};
@@ -55,19 +56,15 @@ pub fn changed(
                 format!("`--set {change}` needs the form KEY=VALUE, such as limiter.burst=5s");
             return Err(BadInput(help));
         };
-        set(&mut document, key.trim(), Some(parse_value(value.trim())))?;
+        apply(&mut document, key.trim(), value.trim())?;
     }
     if let Some(seed) = args.seed {
         let seed = i64::try_from(seed)
             .map_err(|_| BadInput(format!("`--seed {seed}` is above {}", i64::MAX)))?;
-        set(&mut document, "seed", Some(seed.into()))?;
+        set(&mut document, "seed", seed.into())?;
     }
     if let Some(duration) = &args.duration {
-        set(
-            &mut document,
-            "run.duration",
-            Some(duration.as_str().into()),
-        )?;
+        set(&mut document, "run.duration", duration.as_str().into())?;
     }
     if let Some(target) = target {
         retarget(&mut document, target);
@@ -75,14 +72,51 @@ pub fn changed(
     Ok(document.to_string())
 }
 
-/// A value as TOML if it is TOML, else as text: `5`, `true` and `"5s"` are, `5s` is not.
-pub fn parse_value(text: &str) -> Value {
-    text.parse().unwrap_or_else(|_| text.into())
+/// Sets a key to what was typed; the bare word `unset` takes it out. What is TOML is taken as TOML, and else as
+/// text: `5`, `true` and `"5s"` are, `5s` is not.
+pub fn apply(document: &mut DocumentMut, key: &str, typed: &str) -> Result<(), BadInput> {
+    if typed == UNSET {
+        let parts: Vec<&str> = key.split('.').collect();
+        take_out(document.as_table_mut(), &parts);
+        return Ok(());
+    }
+    set(
+        document,
+        key,
+        typed.parse().unwrap_or_else(|_| typed.into()),
+    )
 }
 
-/// Sets a key, or takes it out where there is no value. In `prompt.NAME.key`, as in every list of tables, a
-/// table is found by its `name`.
-pub fn set(document: &mut DocumentMut, key: &str, value: Option<Value>) -> Result<(), BadInput> {
+/// Takes a key out, and the tables that it leaves empty.
+fn take_out(table: &mut dyn TableLike, parts: &[&str]) {
+    match parts {
+        [] => {}
+        [last] => {
+            table.remove(last);
+        }
+        [part, rest @ ..] => {
+            let Some(inner) = table.get_mut(part) else {
+                return;
+            };
+            if inner.is_array_of_tables() || inner.is_array() {
+                if let Some(inner) = named(inner, rest[0]) {
+                    take_out(inner, &rest[1..]);
+                }
+                return;
+            }
+            let Some(inner) = inner.as_table_like_mut() else {
+                return;
+            };
+            take_out(inner, rest);
+            if inner.is_empty() {
+                table.remove(part);
+            }
+        }
+    }
+}
+
+/// Sets a key. In `prompt.NAME.key`, as in every list of tables, a table is found by its `name`.
+fn set(document: &mut DocumentMut, key: &str, value: Value) -> Result<(), BadInput> {
     let mut parts: Vec<&str> = key.split('.').collect();
     let Some(last) = parts.pop().filter(|last| !last.is_empty()) else {
         return Err(BadInput(format!("`--set {key}` names no key")));
@@ -90,9 +124,6 @@ pub fn set(document: &mut DocumentMut, key: &str, value: Option<Value>) -> Resul
     let mut table: &mut dyn TableLike = document.as_table_mut();
     let mut parts = parts.into_iter();
     while let Some(part) = parts.next() {
-        if value.is_none() && !table.contains_key(part) {
-            return Ok(());
-        }
         let entry = table
             .entry(part)
             .or_insert_with(|| Item::Table(Table::new()));
@@ -112,21 +143,13 @@ pub fn set(document: &mut DocumentMut, key: &str, value: Option<Value>) -> Resul
                 .ok_or_else(|| BadInput(format!("`--set {key}`: `{part}` is not a table")))?
         };
     }
-    match value {
-        Some(value) => match table.get_mut(last) {
-            // What stands about a value, such as a remark behind it, stays.
-            Some(Item::Value(old)) => {
-                let decor = old.decor().clone();
-                *old = value;
-                *old.decor_mut() = decor;
-            }
-            _ => {
-                table.insert(last, Item::Value(value));
-            }
-        },
-        None => {
-            table.remove(last);
-        }
+    if let Some(Item::Value(old)) = table.get_mut(last) {
+        // What stands about a value, such as a remark behind it, stays.
+        let decor = old.decor().clone();
+        *old = value;
+        *old.decor_mut() = decor;
+    } else {
+        table.insert(last, Item::Value(value));
     }
     Ok(())
 }

@@ -33,14 +33,7 @@ pub fn sweep(args: &Args) -> anyhow::Result<Exit> {
         return Ok(Exit::BadInput);
     };
     let knob = knob(args)?;
-    let target = match present.target {
-        TargetSettings::Sim => TargetName::Sim,
-        TargetSettings::Stub => TargetName::Stub,
-        TargetSettings::Bedrock { .. } => {
-            let help = "a sweep runs in virtual time or on the stub: add `--target sim` or `--target stub`";
-            return Err(BadInput(help.to_owned()).into());
-        }
-    };
+    let target = target(&present)?;
     // A mistake in any of them is found before the first is run.
     let mut scenarios = Vec::with_capacity(knob.values.len());
     for value in &knob.values {
@@ -92,6 +85,17 @@ pub fn sweep(args: &Args) -> anyhow::Result<Exit> {
         SweepFormat::Markdown => report::sweep(&found, Form::Markdown),
         SweepFormat::Json => serde_json::to_string_pretty(&found)? + "\n",
     })
+}
+
+fn target(scenario: &Scenario) -> Result<TargetName, BadInput> {
+    match scenario.target {
+        TargetSettings::Sim => Ok(TargetName::Sim),
+        TargetSettings::Stub => Ok(TargetName::Stub),
+        TargetSettings::Bedrock { .. } => {
+            let help = "a sweep runs in virtual time or on the stub: add `--target sim` or `--target stub`";
+            Err(BadInput(help.to_owned()))
+        }
+    }
 }
 
 /// The key and its values.

@@ -11,9 +11,7 @@ use bedload::report::{self, Form, Style};
 use bedload::results::RunFile;
 use bedload::scenario::{Scenario, read_text};
 use bedload::time::Instant;
-use bedload::tune::{
-    Knob, TuneError, TuneOptions, Tuning, UNSET, league, tune as search, usual_knobs,
-};
+use bedload::tune::{Knob, TuneError, TuneOptions, Tuning, league, tune as search, usual_knobs};
 use indicatif::{ProgressBar, ProgressStyle};
 use toml_edit::{DocumentMut, Item};
 
@@ -164,29 +162,9 @@ fn turned(
         limiter.remove("enabled");
     }
     for (knob, value) in knobs.iter().zip(values) {
-        let value = (value != UNSET).then(|| overrides::parse_value(value));
-        overrides::set(&mut turned, &knob.key, value)?;
+        overrides::apply(&mut turned, &knob.key, value)?;
     }
-    drop_empty(&mut turned);
     Ok(turned)
-}
-
-/// Takes out tables of the limiter from which the last key was taken.
-fn drop_empty(document: &mut DocumentMut) {
-    let Some(limiter) = document
-        .get_mut("limiter")
-        .and_then(Item::as_table_like_mut)
-    else {
-        return;
-    };
-    let empty: Vec<String> = limiter
-        .iter()
-        .filter(|(_, item)| item.as_table_like().is_some_and(|table| table.is_empty()))
-        .map(|(key, _)| key.to_owned())
-        .collect();
-    for key in empty {
-        limiter.remove(&key);
-    }
 }
 
 /// Says what is wrong with the settings, by the example of the first.

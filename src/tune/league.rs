@@ -109,7 +109,11 @@ pub fn league(
             |done| progress(done as u64),
         );
         let each: Vec<&[Score]> = scores.chunks(SEEDS as usize).collect();
-        let offered = Sample::of(&scores).summary(goal).offered.mean;
+        // Whoever makes nobody wait ends with the arrivals, and has them at their own rate.
+        let offered = each
+            .iter()
+            .map(|scores| Sample::of(scores).summary(goal).offered.mean)
+            .fold(0.0, f64::max);
         let oracle = oracle(scenario, offered);
         let entries: Vec<Entry> = sides
             .iter()
