@@ -11,6 +11,7 @@
 mod check;
 mod choice;
 mod diagnostic;
+mod knob;
 mod load;
 mod notation;
 mod problems;
@@ -25,6 +26,8 @@ mod value;
 use std::time::Duration;
 
 pub use self::diagnostic::{Diagnostic, Label, Report, Severity, line_column};
+pub(crate) use self::knob::duration_text;
+pub use self::knob::{Knob, Per, Scale, UNSET};
 pub use self::load::{LARGEST_FILE, LoadError, read_text};
 pub use self::notation::{duration as read_duration, share as read_share};
 pub use self::schema::json_schema;

@@ -14,7 +14,6 @@
 //! confirmation on the real clock, which is a comparison of runs.
 
 mod front;
-mod knob;
 mod league;
 mod robust;
 mod score;
@@ -27,8 +26,6 @@ use schemars::{JsonSchema, schema_for};
 use serde::{Deserialize, Serialize};
 
 use self::front::front;
-use self::knob::duration_text;
-pub use self::knob::{Knob, Per, Scale, UNSET};
 pub use self::league::{Entry, League, Match, league};
 pub use self::score::{Figure, Summary};
 use self::score::{Sample, utility};
@@ -39,7 +36,7 @@ use crate::goal::{Goal, KnobText};
 use crate::quota::Enforcement;
 use crate::results::digest;
 use crate::rng::Seed;
-use crate::scenario::Scenario;
+use crate::scenario::{Knob, Scenario, duration_text};
 
 /// The version of the JSON.
 pub const SCHEMA_VERSION: u32 = 1;

@@ -8,8 +8,8 @@ use std::process::Command;
 
 use bedload::goal::{Goal, KnobText};
 use bedload::rng::Seed;
-use bedload::scenario::Scenario;
-use bedload::tune::{Knob, Score, TuneOptions, Tuning, trial, tune};
+use bedload::scenario::{Knob, Scenario};
+use bedload::tune::{Score, TuneOptions, Tuning, trial, tune};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -309,6 +309,17 @@ fn the_answer_can_be_pasted_read_by_programs_and_written_into_the_file() {
         "{:?}",
         validator.iter_errors(&json).next()
     );
+    let page = shop.tune(&[&FEW[..], &["--html", "-"]].concat());
+    let options = roxmltree::ParsingOptions {
+        allow_dtd: true,
+        ..roxmltree::ParsingOptions::default()
+    };
+    let parsed = roxmltree::Document::parse_with_options(&page.out, options).expect("well-formed");
+    let block = parsed.descendants().find(|node| node.has_tag_name("pre"));
+    let block = block
+        .and_then(|pre| pre.first_element_child()?.text())
+        .expect("a block");
+    assert!(block.parse::<toml::Table>().is_ok(), "{block}");
     let csv = shop.tune(&[&FEW[..], &["--format", "csv"]].concat());
     let rows = csv::Reader::from_reader(csv.out.as_bytes())
         .into_records()

@@ -3,8 +3,7 @@
 //! Changes are made to the text before it is read, so that the copy in the folder of results is what
 //! was run, and a mistake in a change is found like a mistake in the file.
 
-use bedload::scenario::{Scenario, read_text};
-use bedload::tune::UNSET;
+use bedload::scenario::{Scenario, UNSET, read_text};
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
 use super::args::{ScenarioArgs, TargetName};

@@ -9,10 +9,9 @@ use bedload::outcome::Event;
 use bedload::recorder::Recorder;
 use bedload::recorder::measured::Measured;
 use bedload::report::{self, Form, Style};
-use bedload::scenario::{Scenario, TargetSettings, read_text};
+use bedload::scenario::{Knob, Scenario, TargetSettings, read_text};
 use bedload::sweep::{SCHEMA_VERSION, Step, Sweep, knee};
 use bedload::time::Instant;
-use bedload::tune::Knob;
 use toml_edit::{DocumentMut, Item};
 
 use super::args::sweep::{Sweep as Args, SweepFormat};

@@ -9,7 +9,7 @@ use bedload::compare::Verdict;
 use bedload::goal::{Goal, KnobText};
 use bedload::report::{self, Form, Style};
 use bedload::results::RunFile;
-use bedload::scenario::{Scenario, read_text};
+use bedload::scenario::{Knob, Scenario, read_text};
 use bedload::time::Instant;
 use bedload::tune::{Knob, TuneError, TuneOptions, Tuning, league, tune as search, usual_knobs};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::knob::Knob;
 use super::score::{Sample, Summary};
 use super::search::Search;
 use super::trial::{Score, trial};
@@ -23,7 +22,7 @@ use crate::outcome::ModelIndex;
 use crate::parallel;
 use crate::quota::{Dimension, Enforcement};
 use crate::rng::Seed;
-use crate::scenario::{Scenario, read_duration, read_share};
+use crate::scenario::{Knob, Scenario, read_duration, read_share};
 use crate::sustained::{capacity, per_minute};
 use crate::units::Share;
 

@@ -13,13 +13,12 @@
 
 use std::collections::BTreeMap;
 
-use super::knob::Knob;
 use super::score::{Sample, utility};
 use super::trial::{Score, trial};
 use crate::goal::Goal;
 use crate::parallel;
 use crate::rng::Seed;
-use crate::scenario::Scenario;
+use crate::scenario::{Knob, Scenario};
 
 /// What part of a round goes on to the next.
 const KEPT: usize = 3;

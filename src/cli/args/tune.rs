@@ -101,7 +101,7 @@ fn knob(text: &str) -> Result<KnobText, String> {
         key: key.trim().to_owned(),
         values: values.trim().to_owned(),
     };
-    bedload::tune::Knob::read(&knob)?;
+    bedload::scenario::Knob::read(&knob)?;
     Ok(knob)
 }
 

@@ -1,6 +1,7 @@
 //! The table `[tune]`: what a tuner looks for, and what it may turn.
 
 use super::super::diagnostic::Diagnostic;
+use super::super::knob::Knob;
 use super::super::problems::Problems;
 use super::super::raw::{RawTune, RawWeights};
 use super::super::value::Placed;
@@ -40,9 +41,18 @@ pub(super) fn tune(raw: RawTune, problems: &mut Problems) -> TuneSettings {
             );
             continue;
         }
-        if let Some(values) = problems.get(Some(field)) {
-            texts.push(KnobText { key, values });
+        let Some(values) = problems.get(Some(field)) else {
+            continue;
+        };
+        let text = KnobText { key, values };
+        if let Err(problem) = Knob::read(&text) {
+            problems.push(
+                Diagnostic::error("knob-values", problem).at(span, "").help(
+                    "write a list such as `\"1s, 5s, 10s\"`, or a range such as `\"1s..60s\"`",
+                ),
+            );
         }
+        texts.push(text);
     }
     TuneSettings {
         goal: Goal {

@@ -9,8 +9,8 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
+use super::notation::{duration as read_duration, share as read_share};
 use crate::goal::KnobText;
-use crate::scenario::{read_duration, read_share};
 
 /// The value that takes a key out of the scenario.
 pub const UNSET: &str = "unset";
@@ -212,7 +212,7 @@ impl Scale {
 }
 
 /// A length of time as people write it: `2.27s`, `250ms`.
-pub(super) fn duration_text(length: Duration) -> String {
+pub(crate) fn duration_text(length: Duration) -> String {
     let nanos = length.as_nanos();
     let (unit, size) = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000)]
         .into_iter()
