@@ -80,6 +80,9 @@ pub struct Comparison {
     pub identical: bool,
     /// The worst verdict of all that is gated.
     pub verdict: Verdict,
+    /// Whether what the runs cannot tell is a no.
+    #[serde(default)]
+    pub strict: bool,
     /// Each metric.
     pub metrics: Vec<Compared>,
     /// Which prompt class and which part of its latency moved; the largest first.
@@ -160,7 +163,9 @@ impl Comparison {
             return Err(NotComparable::Different(differences));
         }
         let first = pairs.first();
-        let exact = first.target == Target::Sim;
+        let exact = pairs
+            .each()
+            .all(|(base, new)| base.target == Target::Sim && new.target == Target::Sim);
         let gauges = gate.settings.gauges();
         let noise = gate.noise.as_ref().filter(|_| !exact);
         if let Some(noise) = noise.filter(|_| pairs.len() > 1) {
@@ -195,6 +200,7 @@ impl Comparison {
                 .each()
                 .all(|(base, new)| base.measured == new.measured),
             verdict,
+            strict: gate.settings.strict,
             metrics,
             shifts: shift::shifts(&pairs),
             warnings: warnings(&pairs, exact, noise),
@@ -210,7 +216,7 @@ fn warnings(pairs: &Pairs<'_>, exact: bool, noise: Option<&Noise>) -> Vec<String
              calibration"
                 .to_owned(),
         ),
-        Some(noise) if noise.digest != pairs.first().scenario.digest => warnings.push(
+        Some(noise) if noise.settings != comparable::fingerprint(pairs.first()) => warnings.push(
             "the calibration is of the scenario with other settings".to_owned(),
         ),
         _ => {}

@@ -38,7 +38,7 @@ fn tell(engine: &mut Engine, observer: &mut impl Observer, now: Instant) {
             observer.event(&event);
         }
         let wish = observer.wish();
-        if wish == Wish::GoOn || engine.stopped().is_some() {
+        if wish < Wish::Stop || engine.stopped().is_some() {
             return;
         }
         wish.grant(engine, now);

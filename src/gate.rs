@@ -206,12 +206,16 @@ impl GateSettings {
     /// These, with whatever `other` says in its place.
     #[must_use]
     pub fn overridden_by(&self, other: &Self) -> Self {
-        let mut margins = if other.margin.is_some() {
-            // One margin for all means all.
-            BTreeMap::new()
-        } else {
-            self.margins.clone()
-        };
+        let mut margins = self.margins.clone();
+        // A margin for all that is given later means all of its kind.
+        margins.retain(|name, _| {
+            let is_share = Gauge::parse(name).is_some_and(|gauge| gauge.kind() == Kind::Share);
+            if is_share {
+                other.margin_share.is_none()
+            } else {
+                other.margin.is_none()
+            }
+        });
         margins.extend(other.margins.clone());
         Self {
             metrics: if other.metrics.is_empty() {
@@ -267,6 +271,14 @@ mod tests {
         };
         let both = settings.overridden_by(&typed);
         assert_eq!((both.allowed(p99, 1.0), both.strict), (0.5, true));
+        assert_eq!(both.allowed(gauge("throttle_share"), 0.0), 0.02);
+        let share = GateSettings {
+            margin_share: Some(0.03),
+            ..GateSettings::default()
+        };
+        let both = settings.overridden_by(&share);
+        assert_eq!(both.allowed(gauge("throttle_share"), 0.0), 0.03);
+        assert_eq!(both.allowed(p99, 1.0), 0.1);
         assert_eq!(settings.overridden_by(&GateSettings::default()), settings);
     }
 }

@@ -57,6 +57,17 @@ pub fn students_quantile(confidence: f64, freedom: u64) -> Option<f64> {
     Some(student.inverse_cdf(0.5 + confidence / 2.0))
 }
 
+/// The mean of `values` and their standard deviation (of n − 1); none of fewer than two.
+#[must_use]
+pub fn mean_and_deviation(values: &[f64]) -> Option<(f64, f64)> {
+    if values.len() < 2 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((mean, (squares / (values.len() - 1) as f64).sqrt()))
+}
+
 /// The mean of `values` with Student's interval; none of fewer than two values.
 ///
 /// # Panics
@@ -68,15 +79,10 @@ pub fn mean_interval(values: &[f64], confidence: f64) -> Option<(f64, Interval)>
         0.0 < confidence && confidence < 1.0,
         "a confidence is between 0 and 1"
     );
+    let (mean, deviation) = mean_and_deviation(values)?;
     let count = values.len();
-    if count < 2 {
-        return None;
-    }
-    let mean = values.iter().sum::<f64>() / count as f64;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    let freedom = (count - 1) as f64;
     let t = students_quantile(confidence, count as u64 - 1)?;
-    let half = t * (squares / freedom / count as f64).sqrt();
+    let half = t * deviation / (count as f64).sqrt();
     let interval = Interval {
         low: mean - half,
         high: mean + half,
@@ -107,9 +113,8 @@ pub fn mean_test(values: &[f64], bound: f64, confidence: f64, exact: bool) -> Op
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let (interval, error) = match mean_interval(values, confidence) {
         Some((_, interval)) => {
-            let count = values.len() as f64;
-            let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-            (interval, (squares / (count - 1.0) / count).sqrt())
+            let (_, deviation) = mean_and_deviation(values)?;
+            (interval, deviation / (values.len() as f64).sqrt())
         }
         None if exact && !values.is_empty() => (
             Interval {

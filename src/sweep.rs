@@ -1,8 +1,7 @@
 //! One key at several values: where a load stops fitting.
 //!
 //! Promises: a pure function of what runs measured; a step says how much was offered beside how much was
-//! answered; the knee is the last step, from the first on, at which the scenario's own bound on throttles held and
-//! no more was lost, and is none where the first breaks it.
+//! answered; the knee is the last step, from the first on, that fits, and is none where the first does not.
 //!
 //! Deliberately not: the runs themselves, which whoever calls makes.
 
@@ -41,7 +40,9 @@ pub struct Step {
     pub value: String,
     /// The value as a number, in its own unit.
     pub number: f64,
-    /// Requests a second that became due.
+    /// Requests that became due, those of a warm-up left out.
+    pub requests: u64,
+    /// The same, per second of the run's duration.
     pub offered: f64,
     /// Answers a second.
     pub goodput: f64,
@@ -76,7 +77,8 @@ impl Step {
     pub fn of(value: &str, number: f64, measured: &Measured) -> Self {
         let counts = measured.total.counts;
         let ended = counts.intended - counts.cancelled;
-        let seconds = measured.elapsed_ns as f64 / 1e9;
+        // A run that ended before its duration offered nothing afterwards.
+        let seconds = measured.window_ns.min(measured.elapsed_ns) as f64 / 1e9;
         let time = |timing, statistic| {
             measured
                 .value(Metric::Time(timing, statistic))
@@ -92,6 +94,7 @@ impl Step {
         Self {
             value: value.to_owned(),
             number,
+            requests: counts.intended,
             offered: if seconds > 0.0 {
                 counts.intended as f64 / seconds
             } else {
@@ -114,13 +117,25 @@ impl Step {
     }
 }
 
-/// Which step is the last, from the first on, that keeps the bound.
+impl Step {
+    /// Whether the load fits: something was asked for, no more than the bound was throttled or lost, and no more of
+    /// a quota was used than there is (a run may be over before a full bucket is empty).
+    #[must_use]
+    pub fn fits(&self, bound: f64) -> bool {
+        let within = |used: Option<f64>| used.is_none_or(|used| used <= 1.0);
+        self.requests > 0
+            && self.throttle_share <= bound
+            && self.lost_share <= bound
+            && within(self.rpm_use)
+            && within(self.tpm_use)
+    }
+}
+
+/// Which step is the last, from the first on, that fits.
 #[must_use]
 pub fn knee(steps: &[Step], bound: f64) -> Option<usize> {
-    let kept = steps
-        .iter()
-        .take_while(|step| step.throttle_share <= bound && step.lost_share <= bound);
-    kept.count().checked_sub(1)
+    let fit = steps.iter().take_while(|step| step.fits(bound));
+    fit.count().checked_sub(1)
 }
 
 #[cfg(test)]
@@ -130,6 +145,7 @@ mod tests {
     fn step(throttle_share: f64, lost_share: f64) -> Step {
         let step = Step::of("1/s", 1.0, &Measured::default());
         Step {
+            requests: 10,
             throttle_share,
             lost_share,
             ..step

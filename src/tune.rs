@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use self::front::front;
 pub use self::league::{Entry, League, Match, league};
 pub use self::score::{Figure, Summary};
-use self::score::{Sample, utility};
+use self::score::{Sample, most_of, utility};
 pub use self::search::Make;
 use self::search::{Point, Search};
 pub use self::trial::{Score, trial};
@@ -90,6 +90,8 @@ pub fn usual_knobs(scenario: &Scenario, goal: &Goal) -> Vec<KnobText> {
 pub struct TuneOptions {
     /// What may be turned.
     pub knobs: Vec<Knob>,
+    /// The values that the knobs have now, where that is a setting like any other.
+    pub present: Option<Vec<String>>,
     /// What is looked for.
     pub goal: Goal,
     /// The most runs of the search. What comes after it is some hundred more.
@@ -140,6 +142,8 @@ pub struct Chosen {
     pub values: Vec<String>,
     /// What it came to with fresh seeds.
     pub promise: Summary,
+    /// Whether it is worth more than the scenario as it is, with the seeds of the choice.
+    pub is_better: bool,
     /// Goodput, compared with the scenario as it is and the same seeds, as a part of that; none where that has
     /// none.
     pub gain: Option<f64>,
@@ -163,8 +167,8 @@ pub struct Turned {
     pub value: String,
     /// What that comes to, with the seeds of the promise.
     pub summary: Summary,
-    /// Goodput, as a part of the choice's: −0.01 is one per cent less.
-    pub goodput_change: f64,
+    /// Goodput, as a part of the choice's: −0.01 is one per cent less; none where that has none.
+    pub goodput_change: Option<f64>,
 }
 
 /// The choice in another world.
@@ -215,6 +219,7 @@ pub fn tune(
     let mut search = Search {
         knobs: &options.knobs,
         make,
+        present: options.present.as_ref(),
         goal: &options.goal,
         threads: options.threads,
         budget: options.budget.max(1),
@@ -222,7 +227,7 @@ pub fn tune(
         progress,
         goes_on,
         runs: 0,
-        refused: 0,
+        refused: Default::default(),
         found: Default::default(),
     };
     let finalists = search.finalists(FINALISTS);
@@ -231,9 +236,10 @@ pub fn tune(
         threads: options.threads,
         first_seed: scenario.seed.0,
     };
-    let (point, chosen) =
-        choose(&finalists, make, &bench).ok_or(TuneError::NothingRuns(search.refused))?;
-    let mut runs = search.runs + (finalists.len() * HELD_OUT) as u64;
+    let tried = finalists.len();
+    let (point, chosen, is_better) =
+        choose(finalists, &search, scenario, &bench).ok_or(TuneError::NothingRuns(0))?;
+    let mut runs = search.runs + ((tried + 1) * HELD_OUT) as u64;
     let fresh = bench.seeds(2, PROMISED);
     let promise = bench.summary(&chosen, &fresh);
     let present = bench.summary(scenario, &fresh);
@@ -251,10 +257,11 @@ pub fn tune(
         knobs: options.knobs.iter().map(|knob| knob.key.clone()).collect(),
         runs,
         tried: all.len() as u64,
-        refused: search.refused,
+        refused: search.refused.len() as u64,
         chosen: Chosen {
             values: point,
             promise,
+            is_better,
             gain: (present.goodput.mean > 0.0)
                 .then(|| promise.goodput.mean / present.goodput.mean - 1.0),
         },
@@ -266,23 +273,45 @@ pub fn tune(
     })
 }
 
-/// The finalist that is worth most with held-out seeds.
-fn choose(finalists: &[Point], make: &Make<'_>, bench: &Bench<'_>) -> Option<(Point, Scenario)> {
+/// Settings that are worth no more than this beyond one that changes less are not worth the change.
+const LEVEL: f64 = 1e-4;
+
+/// The finalist that is worth most with held-out seeds, and whether that is more than the scenario as it is.
+fn choose(
+    mut finalists: Vec<Point>,
+    search: &Search<'_>,
+    present: &Scenario,
+    bench: &Bench<'_>,
+) -> Option<(Point, Scenario, bool)> {
     let held_out = bench.seeds(1, HELD_OUT);
+    finalists.sort_by_key(|point| std::cmp::Reverse(search.kept(point)));
+    let tried: Vec<(Point, Scenario, Vec<Score>)> = finalists
+        .into_iter()
+        .filter_map(|point| {
+            let candidate = (search.make)(&point)?;
+            let scores = bench.scores(&candidate, &held_out);
+            Some((point, candidate, scores))
+        })
+        .collect();
+    let now = bench.scores(present, &held_out);
+    let all = tried.iter().map(|(_, _, scores)| scores.as_slice());
+    let most = most_of(all.chain([now.as_slice()]));
+    let worth = |scores: &[Score]| utility(bench.goal, &Sample::of(scores), most);
     let mut best: Option<(f64, Point, Scenario)> = None;
-    for point in finalists {
-        let candidate = make(point)?;
-        let scores = bench.scores(&candidate, &held_out);
-        let worth = utility(bench.goal, &Sample::of(&scores));
-        if best.as_ref().is_none_or(|(most, ..)| worth > *most) {
-            best = Some((worth, point.clone(), candidate));
+    for (point, candidate, scores) in tried {
+        let worth = worth(&scores);
+        if best.as_ref().is_none_or(|(most, ..)| worth > most + LEVEL) {
+            best = Some((worth, point, candidate));
         }
     }
-    best.map(|(_, point, chosen)| (point, chosen))
+    let (most, point, chosen) = best?;
+    let is_better = most > worth(&now) + LEVEL;
+    Some((point, chosen, is_better))
 }
 
 /// Every setting that was tried, best first.
 fn ranked(search: &Search<'_>) -> Vec<Tried> {
+    let most = most_of(search.found.values().map(Vec::as_slice));
     let mut all: Vec<(f64, Tried)> = search
         .found
         .iter()
@@ -292,7 +321,7 @@ fn ranked(search: &Search<'_>) -> Vec<Tried> {
                 values: point.clone(),
                 summary: sample.summary(search.goal),
             };
-            (utility(search.goal, &sample), tried)
+            (utility(search.goal, &sample, most), tried)
         })
         .collect();
     all.sort_by(|one, other| other.0.total_cmp(&one.0));
@@ -320,8 +349,8 @@ fn sensitivity(
                 knob: knob.key.clone(),
                 value: value.clone(),
                 summary,
-                goodput_change: summary.goodput.mean / promise.goodput.mean.max(f64::MIN_POSITIVE)
-                    - 1.0,
+                goodput_change: (promise.goodput.mean > 0.0)
+                    .then(|| summary.goodput.mean / promise.goodput.mean - 1.0),
             });
         }
     }

@@ -228,3 +228,88 @@ fn a_tenth_more_service_time_is_always_found_in_virtual_time() {
         assert!(compared(&sides(120), &sides(120)).identical);
     }
 }
+
+/// Where more is better, what may pass is a fall by the margin: 5 % of 100 is 95.
+#[test]
+fn a_fall_by_less_than_the_margin_passes() {
+    let scenario = bursts(10_000_000, 120);
+    let falls = |part: f64, margin: f64| {
+        let base = runs(&scenario, 1..4);
+        let mut new = base.clone();
+        for run in &mut new {
+            let measured = run.measured.as_mut().expect("it was measured");
+            measured.total.requests_per_second *= part;
+        }
+        let gate = Gate {
+            settings: GateSettings {
+                metrics: vec![Gauge::parse("goodput").expect("a gauge")],
+                margin: Some(margin),
+                ..GateSettings::default()
+            },
+            ..Gate::default()
+        };
+        let mut sides = [base, new];
+        for run in sides.iter_mut().flatten() {
+            run.target = Target::Sim;
+        }
+        let [base, new] = sides;
+        Comparison::of(&base, &new, &gate)
+            .expect("comparable")
+            .verdict
+    };
+    assert_eq!(falls(0.951, 0.05), Verdict::Passed);
+    assert_eq!(falls(0.949, 0.05), Verdict::Regressed);
+    assert_eq!(falls(0.45, 0.6), Verdict::Passed);
+    assert_eq!(falls(0.01, 1.0), Verdict::Passed);
+    assert_eq!(falls(2.0, 0.0), Verdict::Passed);
+}
+
+/// A run beside which others became infinitely slow is worse; one that ceased to be makes the rest no better.
+#[test]
+fn a_quantile_that_is_infinite_in_some_runs_is_judged_by_all_pairs() {
+    use bedload::recorder::measured::Quantile;
+    let scenario = bursts(10_000_000, 120);
+    let with = |p99: &[Option<u64>]| {
+        let mut runs = runs(&scenario, 1..4);
+        for (run, p99) in runs.iter_mut().zip(p99) {
+            run.target = Target::Sim;
+            let measured = run.measured.as_mut().expect("it was measured");
+            measured.total.inflated_latency.p99 = p99.map_or(Quantile::Infinite, |seconds| {
+                Quantile::Ns(seconds * 1_000_000_000)
+            });
+        }
+        runs
+    };
+    let verdict = |base: &[Option<u64>], new: &[Option<u64>]| {
+        let gate = Gate {
+            settings: GateSettings {
+                metrics: vec![Gauge::parse("latency.p99").expect("a gauge")],
+                ..GateSettings::default()
+            },
+            ..Gate::default()
+        };
+        let compared = Comparison::of(&with(base), &with(new), &gate);
+        compared.expect("comparable").verdict
+    };
+    let (never, two, sixty) = (None, Some(2), Some(60));
+    assert_eq!(
+        verdict(&[never, two, two], &[sixty, sixty, sixty]),
+        Verdict::Inconclusive
+    );
+    assert_eq!(
+        verdict(&[never, two, two], &[two, two, two]),
+        Verdict::Passed
+    );
+    assert_eq!(
+        verdict(&[two, two, two], &[never, two, two]),
+        Verdict::Regressed
+    );
+    assert_eq!(
+        verdict(&[never, never, two], &[two, two, never]),
+        Verdict::Inconclusive
+    );
+    assert_eq!(
+        verdict(&[never, never, never], &[never, never, never]),
+        Verdict::Passed
+    );
+}

@@ -143,10 +143,16 @@ fn a_sweep_finds_where_the_load_stops_fitting() {
 #[test]
 fn on_the_stub_runs_follow_one_another_and_are_kept() {
     let shop = Shop::new();
-    let (code, out, err) =
-        shop.sweep(&["--model.nova.quota.tpm", "60000,600000", "--duration", "2s"]);
+    let (code, out, err) = shop.sweep(&[
+        "--target",
+        "stub",
+        "--model.nova.quota.tpm",
+        "60000,600000",
+        "--duration",
+        "2s",
+    ]);
     assert_eq!(code, Some(0), "{err}");
-    assert!(out.contains("on the stub"), "{out}");
+    assert!(out.contains("On the stub"), "{out}");
     assert!(
         err.contains("2 of 2: model.nova.quota.tpm = 600000"),
         "{err}"

@@ -88,6 +88,7 @@ fn tuned(way: &str, bursts: &str, threads: usize) -> Tuning {
             knob("limiter.burst", bursts),
             knob("limiter.headroom", "0%..20%/5"),
         ],
+        present: None,
         goal: Goal::default(),
         budget: 400,
         threads,
@@ -347,7 +348,13 @@ fn mistakes_are_told_before_anything_runs() {
     for (args, part) in [
         (["--knob", "limiter.burst"], "KEY=VALUES"),
         (["--knob", "limiter.burst=9s..1s"], "smaller end first"),
-        (["--knob", "limiter.bust=1s,2s"], "bust"),
+        (["--knob", "limiter.bust=1s,2s"], "`limiter.bust`"),
+        (
+            ["--knob", "model.nova.quota.rpm=1,2"],
+            "key of limiter, retry or prompt",
+        ),
+        (["--throttle-share", "200%"], "above 100%"),
+        (["--pairs", "3"], "--confirm"),
         (
             ["--knob", "prompt.talk.max_tokens=100,200"],
             "no `prompt` has the name `talk`",
@@ -416,4 +423,54 @@ fn the_stub_confirms_what_was_promised() {
     }
     let said = said.expect("it ran");
     panic!("{:?}: {}{}", said.code, said.out, said.err);
+}
+
+/// Knobs that change nothing stay as they are, and what is good is left alone.
+#[test]
+fn present_settings_are_a_candidate_and_win_where_nothing_is_better() {
+    let shop = Shop::new();
+    let args = [
+        "--set",
+        "arrivals.poisson.rate=2/s",
+        "--set",
+        "limiter.headroom=0%",
+        "--write",
+    ];
+    let before = fs::read_to_string(shop.file()).expect("readable");
+    let said = shop.tune(&args);
+    assert_eq!(said.code, Some(0), "{}{}", said.out, said.err);
+    let nothing = "Nothing that was tried is worth more than the present settings";
+    assert!(said.out.contains(nothing), "{}", said.out);
+    assert!(said.out.contains("limiter.burst = 60s"), "{}", said.out);
+    assert!(
+        said.out.contains("retry.max_attempts = unset"),
+        "{}",
+        said.out
+    );
+    assert!(said.err.contains("nothing is written"), "{}", said.err);
+    assert_eq!(fs::read_to_string(shop.file()).expect("readable"), before);
+    // More answers, and retries are not touched, which mend nothing here.
+    let json = shop.tune(&["--format", "json"]);
+    let json: Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!(json["chosen"]["is_better"], true);
+    let values = json["chosen"]["values"].as_array().expect("values");
+    assert_eq!(values.last().expect("retries"), "unset", "{values:?}");
+}
+
+/// Workers that wait for answers offer more where they get more: that counts, and not the share that is answered.
+#[test]
+fn in_a_closed_loop_more_answers_are_worth_more() {
+    let shop = Shop::new();
+    let said = shop.tune(&[
+        "--set",
+        "arrivals={ closed_loop = { workers = 40 } }",
+        "--set",
+        "service.quota_initial_fill=100%",
+        "--knob",
+        "limiter.headroom=0%,30%,90%",
+        "--format",
+        "json",
+    ]);
+    let json: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(json["chosen"]["values"][0], "0%", "{}", json["chosen"]);
 }

@@ -8,7 +8,7 @@ use anyhow::Context;
 use bedload::results::{RunFile, replace_file};
 
 use super::exit::{BadInput, Exit};
-use super::output;
+use super::{calibration, output};
 
 /// What a run is called in a baseline.
 fn file_name(run: &RunFile) -> String {
@@ -17,6 +17,10 @@ fn file_name(run: &RunFile) -> String {
 
 /// Saves runs in the place of those of the same scenario and seed.
 pub fn save(folder: &Path, name: &str, runs: &[RunFile]) -> anyhow::Result<Exit> {
+    if name == calibration::FOLDER {
+        let help = format!("`{name}` is the folder of calibrations: name the baseline otherwise");
+        return Err(BadInput(help).into());
+    }
     if name.is_empty()
         || !name
             .chars()

@@ -10,7 +10,7 @@ use super::exit::{BadInput, Exit};
 use super::output;
 
 /// The folder of calibrations among the baselines.
-const FOLDER: &str = "noise";
+pub const FOLDER: &str = "noise";
 
 fn path(baselines: &Path, scenario: &str) -> PathBuf {
     baselines.join(FOLDER).join(format!("{scenario}.json"))

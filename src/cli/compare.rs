@@ -67,7 +67,7 @@ fn exit(comparison: &Comparison, strict: bool) -> Exit {
         Verdict::Regressed => Exit::No,
         Verdict::Inconclusive if strict => Exit::No,
         Verdict::Inconclusive => {
-            output::hint("inconclusive: `--strict` takes this as a no");
+            output::hint("inconclusive: `--strict` would take this as a no");
             Exit::Done
         }
     }
@@ -81,14 +81,17 @@ fn files(runs: &[Run]) -> Vec<RunFile> {
 fn latency(runs: &[Run]) -> anyhow::Result<Option<Histogram<u64>>> {
     let mut all: Option<Histogram<u64>> = None;
     for run in runs {
-        let Some(whole) = pages::series(run)?.whole else {
+        let Some(mut whole) = pages::series(run)?.whole else {
             return Ok(None);
         };
         match &mut all {
             Some(all) => all
                 .add(&whole)
                 .context("histograms of one program add up")?,
-            None => all = Some(whole),
+            None => {
+                whole.auto(true);
+                all = Some(whole);
+            }
         }
     }
     Ok(all)

@@ -14,7 +14,7 @@ use bedload::outcome::Event;
 use bedload::recorder::interval::Interval;
 use bedload::recorder::measured::Counts;
 use bedload::report::openmetrics;
-use bedload::results::{RunFile, RunState, Target};
+use bedload::results::{RunFile, RunState, Target, replace_file};
 use bedload::scenario::Scenario;
 use bedload::time::Instant;
 
@@ -116,6 +116,11 @@ pub fn write_openmetrics(watch: &WatchArgs, file: &RunFile) -> anyhow::Result<()
     let Some(path) = &watch.openmetrics else {
         return Ok(());
     };
-    std::fs::write(path, openmetrics(file))
-        .with_context(|| format!("cannot write {}", path.display()))
+    let text = openmetrics(file);
+    // Whoever collects such files reads a whole one; a device or a pipe is written to.
+    if path.exists() && !path.is_file() {
+        return std::fs::write(path, text)
+            .with_context(|| format!("cannot write {}", path.display()));
+    }
+    Ok(replace_file(path, text.as_bytes())?)
 }

@@ -86,6 +86,28 @@ pub fn apply(document: &mut DocumentMut, key: &str, typed: &str) -> Result<(), B
     )
 }
 
+/// The value of a key as it would be typed; none where it is not a value or not there.
+pub fn get(document: &DocumentMut, key: &str) -> Option<String> {
+    let mut document = document.clone();
+    let mut parts: Vec<&str> = key.split('.').collect();
+    let last = parts.pop()?;
+    let mut table: &mut dyn TableLike = document.as_table_mut();
+    let mut parts = parts.into_iter();
+    while let Some(part) = parts.next() {
+        let entry = table.get_mut(part)?;
+        table = if entry.is_array_of_tables() || entry.is_array() {
+            named(entry, parts.next()?)?
+        } else {
+            entry.as_table_like_mut()?
+        };
+    }
+    let value = table.get(last)?.as_value()?;
+    Some(match value.as_str() {
+        Some(text) => text.to_owned(),
+        None => value.clone().decorated("", "").to_string(),
+    })
+}
+
 /// Takes a key out, and the tables that it leaves empty.
 fn take_out(table: &mut dyn TableLike, parts: &[&str]) {
     match parts {

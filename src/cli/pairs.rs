@@ -174,7 +174,12 @@ impl Making {
         // A run that misses its pass marks is a run all the same.
         match status.code() {
             Some(0 | 1) => {}
-            Some(130) | None => return Ok(None),
+            Some(130) => return Ok(None),
+            None => {
+                anyhow::bail!(
+                    "`{program}` was ended by a signal before its run was over ({status})"
+                );
+            }
             Some(code) => {
                 let said = if code == 2 {
                     "could not use the scenario"

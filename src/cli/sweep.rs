@@ -2,16 +2,13 @@
 
 use std::path::Path;
 
-use bedload::drive::{self, Observer, Wish, simulated};
-use bedload::engine::Engine;
+use anyhow::Context;
+use bedload::drive::simulated;
 use bedload::goal::KnobText;
-use bedload::outcome::Event;
-use bedload::recorder::Recorder;
 use bedload::recorder::measured::Measured;
 use bedload::report::{self, Form, Style};
 use bedload::scenario::{Knob, Scenario, TargetSettings, read_text};
 use bedload::sweep::{SCHEMA_VERSION, Step, Sweep, knee};
-use bedload::time::Instant;
 use toml_edit::{DocumentMut, Item};
 
 use super::args::sweep::{Sweep as Args, SweepFormat};
@@ -19,6 +16,9 @@ use super::args::{ScenarioArgs, TargetName};
 use super::exit::{BadInput, Exit};
 use super::pairs::{Making, Wanted};
 use super::{output, overrides, pages};
+
+/// The largest share of throttles or losses at which a load is said to fit, whatever the scenario puts up with.
+const BOUND_MAX: f64 = 0.01;
 
 /// `bedload sweep`.
 pub fn sweep(args: &Args) -> anyhow::Result<Exit> {
@@ -28,7 +28,9 @@ pub fn sweep(args: &Args) -> anyhow::Result<Exit> {
         duration: args.duration.clone(),
         set: args.set.clone(),
     };
-    let Some(present) = overrides::load(&typed, args.target)? else {
+    // Whoever does not ask for the real clock does not wait for it.
+    let wanted = args.target.unwrap_or(TargetName::Sim);
+    let Some(present) = overrides::load(&typed, Some(wanted))? else {
         return Ok(Exit::BadInput);
     };
     let knob = knob(args)?;
@@ -58,7 +60,7 @@ pub fn sweep(args: &Args) -> anyhow::Result<Exit> {
             Step::of(value, number, measured)
         })
         .collect();
-    let bound = present.run.max_throttled.fraction();
+    let bound = present.run.max_throttled.fraction().min(BOUND_MAX);
     let found = Sweep {
         schema_version: SCHEMA_VERSION,
         scenario: present.name,
@@ -110,7 +112,7 @@ fn knob(args: &Args) -> anyhow::Result<Knob> {
         );
     };
     let key = match key.trim() {
-        "arrivals.rate" => rate_key(&args.scenario)?,
+        "arrivals.rate" => rate_key(args)?,
         key => key.to_owned(),
     };
     let text = KnobText {
@@ -121,8 +123,14 @@ fn knob(args: &Args) -> anyhow::Result<Knob> {
 }
 
 /// Where the scenario has the rate of its arrivals.
-fn rate_key(path: &Path) -> anyhow::Result<String> {
-    let text = read_text(path)?;
+fn rate_key(args: &Args) -> anyhow::Result<String> {
+    let typed = ScenarioArgs {
+        scenario: args.scenario.clone(),
+        seed: None,
+        duration: None,
+        set: args.set.clone(),
+    };
+    let text = overrides::changed(&read_text(&args.scenario)?, &typed, None)?;
     let document: Option<DocumentMut> = text.parse().ok();
     let arrivals = document
         .as_ref()
@@ -132,7 +140,10 @@ fn rate_key(path: &Path) -> anyhow::Result<String> {
     match process.map(|(name, _)| name) {
         Some(name @ ("constant" | "poisson" | "gamma")) => Ok(format!("arrivals.{name}.rate")),
         Some("sine") => Ok("arrivals.sine.mean".to_owned()),
-        Some("closed_loop") => Ok("arrivals.closed_loop.workers".to_owned()),
+        Some("closed_loop") => {
+            let help = "workers of a closed loop have no rate: sweep `--arrivals.closed_loop.workers 10..100`";
+            Err(BadInput(help.to_owned()).into())
+        }
         Some(name) => {
             let help = format!(
                 "arrivals of the kind `{name}` have no one rate: name a key of it, such as `--arrivals.{name}.speed`"
@@ -145,26 +156,13 @@ fn rate_key(path: &Path) -> anyhow::Result<String> {
 
 /// All of them in virtual time, on all processors.
 fn simulate(scenarios: &[Scenario]) -> Vec<Measured> {
-    struct Unwritten(Recorder);
-    impl Observer for Unwritten {
-        fn event(&mut self, event: &Event) {
-            self.0.observe(event);
-            while self.0.poll_interval().is_some() {}
-        }
-
-        fn tick(&mut self, _: Instant, _: &Engine) -> Wish {
-            Wish::GoOn
-        }
-    }
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     bedload::parallel::map(
         scenarios,
         threads,
         |scenario| {
-            let mut watcher = Unwritten(drive::recorder(scenario, std::time::Duration::ZERO));
-            let mut engine = drive::engine(scenario);
-            let end = simulated::run(scenario, &mut engine, &mut watcher);
-            watcher.0.finish(end).0
+            let conclusion = simulated::measure(scenario);
+            conclusion.after_warm_up.unwrap_or(conclusion.measured)
         },
         |_| {},
     )
@@ -198,7 +196,10 @@ fn on_the_stub(
             sets: [set.clone(), set],
         })?;
         match making.one()? {
-            Some(run) => measured.push(run.file.measured.unwrap_or_default()),
+            Some(run) => {
+                let after = run.file.measured_after_warm_up.or(run.file.measured);
+                measured.push(after.context("the run has measured nothing")?);
+            }
             None => return Ok(None),
         }
     }

@@ -6,12 +6,13 @@ use std::time::Duration;
 use anyhow::Context;
 use bedload::clock::Clock;
 use bedload::compare::Verdict;
+use bedload::expect::{Metric, Statistic, Timing};
 use bedload::goal::{Goal, KnobText};
 use bedload::report::{self, Form, Style};
 use bedload::results::RunFile;
-use bedload::scenario::{Knob, Scenario, read_text};
+use bedload::scenario::{Knob, Scenario, UNSET, read_text};
 use bedload::time::Instant;
-use bedload::tune::{Knob, TuneError, TuneOptions, Tuning, league, tune as search, usual_knobs};
+use bedload::tune::{TuneError, TuneOptions, Tuning, league, tune as search, usual_knobs};
 use indicatif::{ProgressBar, ProgressStyle};
 use toml_edit::{DocumentMut, Item};
 
@@ -25,6 +26,10 @@ use super::{compare, output, overrides, pages};
 pub fn tune(args: &Tune) -> anyhow::Result<Exit> {
     if args.rivals {
         return rivals(args);
+    }
+    if args.confirm && matches!(args.format, TuneFormat::Json | TuneFormat::Csv) {
+        let help = "`--confirm` answers in text or Markdown: leave `--format` out, or confirm in a call of its own";
+        return Err(BadInput(help.to_owned()).into());
     }
     let [path] = args.scenarios.as_slice() else {
         return Err(BadInput("`bedload tune` needs one scenario file".to_owned()).into());
@@ -40,14 +45,8 @@ pub fn tune(args: &Tune) -> anyhow::Result<Exit> {
     };
     let text = overrides::changed(&read_text(path)?, &typed, Some(TargetName::Sim))?;
     let document: DocumentMut = text.parse().context("a scenario that was read is TOML")?;
-    let options = options(args, &present)?;
-    // A mistake in a key is told before anything runs.
-    let first: Vec<String> = options
-        .knobs
-        .iter()
-        .map(|knob| knob.values[0].clone())
-        .collect();
-    turned(&document, &options.knobs, &first)?;
+    let options = options(args, &present, &document)?;
+    known_keys(path, &document, &options.knobs)?;
     let make = |values: &[String]| {
         let text = turned(&document, &options.knobs, values).ok()?.to_string();
         let checked = Scenario::parse_as(path, text).ok()?;
@@ -63,18 +62,25 @@ pub fn tune(args: &Tune) -> anyhow::Result<Exit> {
     bar.0.finish_and_clear();
     let tuning = found.map_err(|error| why_nothing(path, &document, &options, &error))?;
     print(args, &document, &options, &tuning)?;
-    if args.write {
-        write(path, &options, &tuning.chosen.values)?;
-    }
-    if args.confirm {
-        return confirm(args, path, &options, &tuning);
-    }
-    Ok(if tuning.chosen.promise.holds {
+    let mut exit = if tuning.chosen.promise.holds {
         Exit::Done
     } else {
-        output::hint("no setting keeps the bounds: what is recommended comes nearest");
+        output::hint("no setting keeps the bounds: the one above comes nearest");
         Exit::No
-    })
+    };
+    if args.confirm {
+        // Against the file as it is: what is written below would be compared with itself.
+        match confirm(args, path, &options, &tuning)? {
+            Exit::Done => {}
+            other => exit = other,
+        }
+    }
+    if args.write && exit == Exit::Done && tuning.chosen.is_better {
+        write(path, &options, &tuning.chosen.values)?;
+    } else if args.write {
+        output::hint("nothing is written");
+    }
+    Ok(exit)
 }
 
 /// `--rivals`: every strategy on every scenario.
@@ -117,7 +123,11 @@ fn rivals(args: &Tune) -> anyhow::Result<Exit> {
 }
 
 /// What is typed, before what the scenario says, before what is usual.
-fn options(args: &Tune, scenario: &Scenario) -> anyhow::Result<TuneOptions> {
+fn options(
+    args: &Tune,
+    scenario: &Scenario,
+    document: &DocumentMut,
+) -> anyhow::Result<TuneOptions> {
     let own = scenario.tune.clone().unwrap_or_default();
     let mut goal: Goal = own.goal;
     goal.throttle_share = args.throttle_share.unwrap_or(goal.throttle_share);
@@ -142,12 +152,61 @@ fn options(args: &Tune, scenario: &Scenario) -> anyhow::Result<TuneOptions> {
         }
         knobs.push(knob);
     }
+    let present = present_values(document, &mut knobs);
     Ok(TuneOptions {
         knobs,
+        present,
         goal,
         budget: args.budget,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     })
+}
+
+/// The values that the knobs have now, each of which becomes one to be tried; none where the scenario has no
+/// limiter that does anything, since every setting has one.
+fn present_values(document: &DocumentMut, knobs: &mut [Knob]) -> Option<Vec<String>> {
+    let mut present = Vec::with_capacity(knobs.len());
+    for knob in knobs.iter_mut() {
+        let now = overrides::get(document, &knob.key).unwrap_or_else(|| UNSET.to_owned());
+        let as_number = knob.number(&now);
+        let same = knob
+            .values
+            .iter()
+            .find(|value| **value == now || as_number.is_some() && knob.number(value) == as_number);
+        let now = match same {
+            Some(value) => value.clone(),
+            None => {
+                knob.values.push(now.clone());
+                now
+            }
+        };
+        present.push(now);
+    }
+    let limiter = document.get("limiter").and_then(Item::as_table_like)?;
+    let enabled = limiter.get("enabled").and_then(Item::as_bool);
+    (enabled != Some(false)).then_some(present)
+}
+
+/// A key that no scenario has is told before anything runs.
+fn known_keys(path: &Path, document: &DocumentMut, knobs: &[Knob]) -> anyhow::Result<()> {
+    for knob in knobs {
+        let one = std::slice::from_ref(knob);
+        let value = knob.values.iter().find(|value| *value != UNSET);
+        let Some(value) = value else { continue };
+        let text = turned(document, one, std::slice::from_ref(value))?.to_string();
+        let Err(problems) = Scenario::parse_as(path, text) else {
+            continue;
+        };
+        let reports = problems.reports();
+        let unknown = reports
+            .iter()
+            .find(|report| report.code.starts_with("unknown"));
+        if let Some(report) = unknown {
+            let help = report.help.as_deref().unwrap_or_default();
+            return Err(BadInput(format!("`{}`: {}; {help}", knob.key, report.message)).into());
+        }
+    }
+    Ok(())
 }
 
 /// The document with these values. A limiter that is switched off is switched on: there is nothing to tune in
@@ -292,7 +351,11 @@ fn confirm(
         .filter_map(|run| run.measured.as_ref())
         .all(|measured| {
             let share = measured.total.attempts.throttle_share().unwrap_or(0.0);
+            let wait = measured
+                .value(Metric::Time(Timing::LimiterWait, Statistic::P99))
+                .unwrap_or(0.0);
             share <= tuning.goal.throttle_share
+                && tuning.goal.wait_p99_s.is_none_or(|most| wait <= most)
         });
     Ok(if comparison.verdict == Verdict::Regressed || !kept {
         Exit::No

@@ -86,6 +86,17 @@ impl Field {
     }
 }
 
+/// What a run was of, whatever its seed: length, counting, models and classes.
+pub(super) fn fingerprint(run: &RunFile) -> String {
+    let fields = [
+        Field::Duration,
+        Field::Enforcement,
+        Field::Models,
+        Field::Classes,
+    ];
+    fields.map(|field| field.of(run)).join("; ")
+}
+
 /// A field that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {

@@ -10,17 +10,23 @@ use super::pairs::Pairs;
 use super::{CONFIDENCE, Compared, Verdict};
 use crate::expect::{Kind, Metric};
 use crate::gate::{GateSettings, Gauge};
+use crate::recorder::measured::Measured;
 use crate::results::RunFile;
 use crate::statistics::{Interval, mean_test, newcombe, sign_test};
 
 /// With one pair a change has to stand out of the noise by so many floors to be one.
 const FLOORS: f64 = 3.0;
 
+/// What a run measured, after its warm-up if it had one.
+pub(super) fn judged(run: &RunFile) -> Option<&Measured> {
+    let warm = run.measured_after_warm_up.as_ref();
+    warm.or(run.measured.as_ref())
+}
+
 /// A gauge's value in a run, after its warm-up if it had one; none if it was not measured.
 #[must_use]
 pub fn value(gauge: Gauge, run: &RunFile) -> Option<f64> {
-    let warm = run.measured_after_warm_up.as_ref();
-    let measured = warm.or(run.measured.as_ref())?;
+    let measured = judged(run)?;
     match gauge {
         Gauge::Of(metric) => measured.value(metric),
         Gauge::CostPerThousand => {
@@ -73,13 +79,15 @@ impl Changes {
         }
     }
 
-    /// What may pass, in the measure of the values.
+    /// What may pass, in the measure of the values. Where more is better, what may pass is a fall.
     pub fn margin(&self, gauge: Gauge, settings: &GateSettings) -> f64 {
         let allowed = settings.allowed(gauge, self.base);
-        if self.ratios {
-            (allowed / self.base).ln_1p()
-        } else {
-            allowed
+        let part = allowed / self.base;
+        match (self.ratios, gauge.is_better_higher()) {
+            (false, _) => allowed,
+            (true, false) => part.ln_1p(),
+            (true, true) if part < 1.0 => -(-part).ln_1p(),
+            (true, true) => f64::INFINITY,
         }
     }
 
@@ -105,15 +113,17 @@ impl Judge<'_> {
             .each()
             .map(|(base, new)| (value(gauge, base), value(gauge, new)))
             .collect();
-        if values
+        // Whoever names a metric wants to know that it was not measured.
+        let named = self.settings.metrics.contains(&gauge);
+        let nothing = values
             .iter()
-            .all(|(base, new)| base.is_none() && new.is_none())
-        {
+            .all(|(base, new)| base.is_none() && new.is_none());
+        if nothing && !named {
             return None;
         }
         // What the base could not measure, nothing can be worse than.
         let measured = values.iter().all(|(base, _)| base.is_some());
-        let gated = measured && self.gauges.contains(&gauge);
+        let gated = named || (measured && self.gauges.contains(&gauge));
         let known: Option<Vec<(f64, f64)>> = values
             .iter()
             .map(|(base, new)| Some(((*base)?, (*new)?)))
@@ -132,7 +142,7 @@ impl Judge<'_> {
         {
             row.note = Some("it falls among requests that failed or were dropped".to_owned());
             if gated {
-                self.judge_infinite(&mut row, &known);
+                self.judge_infinite(&mut row, gauge, &known);
             }
             return Some(row);
         }
@@ -149,7 +159,11 @@ impl Judge<'_> {
         let mean = worse.iter().sum::<f64>() / worse.len() as f64;
         row.relative = changes.ratios;
         row.change = Some(changes.told(sign * mean));
-        row.margin = changes.told(margin);
+        row.margin = if changes.ratios {
+            self.settings.allowed(gauge, changes.base) / changes.base
+        } else {
+            margin
+        };
         let Some(mut test) = mean_test(&worse, margin, CONFIDENCE, self.exact) else {
             return self.judge_one(row, gauge, changes, pairs);
         };
@@ -178,17 +192,23 @@ impl Judge<'_> {
 
     /// A metric that is infinite in some run. In virtual time each pair is a fact; else runs near the edge are
     /// infinite by chance, and pairs that became so are held against pairs that ceased to be (sign test).
-    fn judge_infinite(&self, row: &mut Compared, known: &[(f64, f64)]) {
+    fn judge_infinite(&self, row: &mut Compared, gauge: Gauge, known: &[(f64, f64)]) {
         let count = |of: fn(&(f64, f64)) -> bool| known.iter().filter(|pair| of(pair)).count();
         let worse = count(|(base, new)| base.is_finite() && new.is_infinite());
         let better = count(|(base, new)| base.is_infinite() && new.is_finite());
+        // In virtual time all that changed has to have changed for the worse.
         let p = if self.exact {
-            f64::from(u8::from(worse == 0))
+            f64::from(u8::from(worse == 0 || better > 0))
         } else {
             sign_test(worse as u64, (worse + better) as u64)
         };
         row.p = Some(p);
-        if worse == 0 && (better > 0 || known.iter().all(|(base, new)| base == new)) {
+        // Pairs that are finite on both sides have to be within the margin by themselves.
+        let finite = known
+            .iter()
+            .filter(|(base, new)| base.is_finite() && new.is_finite());
+        let within = |(base, new): &(f64, f64)| new - base <= self.settings.allowed(gauge, *base);
+        if worse == 0 && finite.clone().all(within) {
             row.verdict = Some(Verdict::Passed);
         }
     }
@@ -211,7 +231,12 @@ impl Judge<'_> {
             return;
         };
         let change = changes.values[0];
-        let (low, high) = (change - FLOORS * floor, change + FLOORS * floor);
+        let (mut low, mut high) = (change - FLOORS * floor, change + FLOORS * floor);
+        // A calibration in which nothing failed says little of how seldom something fails.
+        if let Some(own) = own_interval(gauge, pairs) {
+            low = low.min(own.low);
+            high = high.max(own.high);
+        }
         row.low = Some(changes.told(low));
         row.high = Some(changes.told(high));
         if row.verdict.is_some() {
@@ -236,7 +261,7 @@ impl Judge<'_> {
 /// come in clusters, as throttles do. So it is shown, and decides nothing.
 fn own_interval(gauge: Gauge, pairs: &Pairs<'_>) -> Option<Interval> {
     let counted = |run: &RunFile| {
-        let total = &run.measured.as_ref()?.total;
+        let total = &judged(run)?.total;
         let (counts, attempts) = (total.counts, &total.attempts);
         let requests = counts.intended - counts.cancelled;
         let (hits, of) = match gauge {

@@ -15,7 +15,7 @@ use super::pairs::Pairs;
 use super::{CONFIDENCE, Changes, NotComparable};
 use crate::gate::Gauge;
 use crate::results::{RunFile, Target};
-use crate::statistics::{mean_interval, students_quantile};
+use crate::statistics::{mean_and_deviation, students_quantile};
 
 /// The version of a calibration's JSON.
 pub const NOISE_VERSION: u32 = 1;
@@ -30,8 +30,8 @@ pub struct Noise {
     pub schema_version: u32,
     /// The scenario's name.
     pub scenario: String,
-    /// The SHA-256 of the scenario's text.
-    pub digest: String,
+    /// What was run: length, counting, models and classes.
+    pub settings: String,
     /// Where the runs' requests went.
     pub target: Target,
     /// How many pairs there were.
@@ -104,15 +104,10 @@ impl Noise {
         }
         let metrics = Gauge::all().filter_map(|gauge| {
             let changes = Changes::of(gauge, &pairs)?;
-            let (mean, _) = mean_interval(&changes.values, CONFIDENCE)?;
-            let squares: f64 = changes
-                .values
-                .iter()
-                .map(|change| (change - mean).powi(2))
-                .sum();
+            let (mean, sd) = mean_and_deviation(&changes.values)?;
             let scatter = Scatter {
                 relative: changes.ratios,
-                sd: (squares / (changes.values.len() - 1) as f64).sqrt(),
+                sd,
                 mean,
             };
             Some((gauge.to_string(), scatter))
@@ -120,7 +115,7 @@ impl Noise {
         Ok(Self {
             schema_version: NOISE_VERSION,
             scenario: first.scenario.name.clone(),
-            digest: first.scenario.digest.clone(),
+            settings: super::comparable::fingerprint(first),
             target: first.target,
             pairs: pairs.len() as u64,
             machine,
@@ -133,7 +128,8 @@ impl Noise {
     #[must_use]
     pub fn floor(&self, gauge: Gauge, ratios: bool, pairs: usize) -> Option<f64> {
         let scatter = self.metrics.get(&gauge.to_string())?;
-        if scatter.relative != ratios || self.pairs < 2 {
+        // What never scattered was not there to be seen, or is the same whatever happens: no floor.
+        if scatter.relative != ratios || scatter.sd <= 0.0 {
             return None;
         }
         let student = students_quantile(CONFIDENCE, self.pairs - 1)?;

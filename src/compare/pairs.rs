@@ -52,6 +52,15 @@ fn by_seed<'a>(base: &'a [RunFile], new: &'a [RunFile]) -> Result<Pairs<'a>, Not
     let of = |runs: &'a [RunFile]| -> BTreeMap<u64, &'a RunFile> {
         runs.iter().map(|run| (run.seed, run)).collect()
     };
+    for side in [base, new] {
+        if of(side).len() < side.len() {
+            return Err(NotComparable::Pairing(
+                "in virtual time runs are paired by seed, and a side has several of one seed: leave out all but one of \
+                 each"
+                    .to_owned(),
+            ));
+        }
+    }
     let (base, new) = (of(base), of(new));
     let lonely: Vec<String> = base
         .keys()

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::judge::judged;
 use super::pairs::Pairs;
 use crate::recorder::measured::{Group, Spread};
 
@@ -62,7 +63,7 @@ pub(super) fn shifts(pairs: &Pairs<'_>) -> Vec<Shift> {
 }
 
 fn groups(run: &crate::results::RunFile) -> Vec<&Group> {
-    let Some(measured) = &run.measured else {
+    let Some(measured) = judged(run) else {
         return Vec::new();
     };
     // One class alone is the total under another name.

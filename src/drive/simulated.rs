@@ -7,9 +7,12 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::Duration;
 
-use super::Observer;
+use super::{Observer, Wish};
 use crate::engine::{CallPlan, Engine};
-use crate::outcome::{Answer, AttemptFailure, AttemptId, AttemptOutcome, Dispatch, Failure, Gaps};
+use crate::outcome::{
+    Answer, AttemptFailure, AttemptId, AttemptOutcome, Dispatch, Event, Failure, Gaps,
+};
+use crate::recorder::{Conclusion, Recorder};
 use crate::scenario::Scenario;
 use crate::service::fault::Flaw;
 use crate::service::{Call, Course, Reply, Service};
@@ -31,6 +34,26 @@ pub fn run(scenario: &Scenario, engine: &mut Engine, observer: &mut impl Observe
             .collect(),
     };
     drive(engine, observer, scenario.run.request_timeout, &mut answers)
+}
+
+/// What `scenario` measures in virtual time, its pass marks not judged.
+#[must_use]
+pub fn measure(scenario: &Scenario) -> Conclusion {
+    struct Recording(Recorder);
+    impl Observer for Recording {
+        fn event(&mut self, event: &Event) {
+            self.0.observe(event);
+            while self.0.poll_interval().is_some() {}
+        }
+
+        fn tick(&mut self, _: Instant, _: &Engine) -> Wish {
+            Wish::GoOn
+        }
+    }
+    let mut recording = Recording(super::recorder(scenario, Duration::ZERO));
+    let mut engine = super::engine(scenario);
+    let now = run(scenario, &mut engine, &mut recording);
+    recording.0.conclude(now, &[])
 }
 
 /// Whoever answers calls and can say at once what a call's reply will be.

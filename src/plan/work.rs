@@ -10,18 +10,14 @@ use super::scenario::{Variation, vary};
 use super::search::{Criteria, Question};
 use super::stats::{Estimate, mean_estimate};
 use super::{Lengths, PlanOptions, closed_form};
-use crate::drive::{self, Observer, Wish, simulated};
-use crate::engine::Engine;
+use crate::drive::simulated;
 use crate::forecast::calls;
 use crate::limiter::LimiterSettings;
-use crate::outcome::{Event, ModelIndex};
+use crate::outcome::ModelIndex;
 use crate::parallel;
 use crate::quota::{Dimension, Enforcement, Quota};
-use crate::recorder::Recorder;
-use crate::recorder::measured::Measured;
 use crate::rng::Seed;
 use crate::scenario::Scenario;
-use crate::time::Instant;
 
 /// What is looked for by simulation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -307,7 +303,7 @@ fn clients(scenario: &Scenario) -> Vec<Vec<Client>> {
         ("sends at once, 3 attempts", 3, false),
         ("a limiter, then sends once", 1, true),
     ] {
-        let measured = run(&with(attempts, limiter));
+        let measured = simulated::measure(&with(attempts, limiter)).measured;
         for (place, group) in measured.models.iter().enumerate() {
             let counts = group.counts;
             by_model[place].push(Client {
@@ -319,22 +315,4 @@ fn clients(scenario: &Scenario) -> Vec<Vec<Client>> {
         }
     }
     by_model
-}
-
-fn run(scenario: &Scenario) -> Measured {
-    struct Recording(Recorder);
-    impl Observer for Recording {
-        fn event(&mut self, event: &Event) {
-            self.0.observe(event);
-            while self.0.poll_interval().is_some() {}
-        }
-
-        fn tick(&mut self, _: Instant, _: &Engine) -> Wish {
-            Wish::GoOn
-        }
-    }
-    let mut recording = Recording(drive::recorder(scenario, std::time::Duration::ZERO));
-    let mut engine = drive::engine(scenario);
-    let now = simulated::run(scenario, &mut engine, &mut recording);
-    recording.0.finish(now).0
 }

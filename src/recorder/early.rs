@@ -1,13 +1,15 @@
 //! When a run need not go on, because a pass mark is clearly missed.
 //!
 //! Promises: a run is looked at only where an interval of five seconds ends, in the time of its
-//! events, so that the same events stop it at the same instant however often anyone asks; and chance
-//! alone stops at most one of twenty runs whose truth is on the bound, all looks together.
+//! events, so that the same events stop it at the same instant however often anyone asks; and where
+//! requests are independent of one another, chance stops at most one of twenty runs whose truth is on
+//! the bound, all looks and marks together. Throttles come in clusters: of such runs more are stopped,
+//! most of which would have missed the mark at their end.
 //!
 //! The rule, for a mark with `abort_on_fail`:
 //! - A share or a quantile is missed when its whole interval is beyond the bound, with at least
-//!   [`SAMPLES_MIN`] samples. The interval's confidence is 1 − 0.05 / looks (Bonferroni), because a
-//!   run of an hour is looked at 720 times.
+//!   [`SAMPLES_MIN`] samples. The interval's confidence is 1 − 0.05 / (looks · marks) (Bonferroni),
+//!   because a run of an hour is looked at 720 times.
 //! - A cost, a number of answers or a greatest time is missed when it is above `at_most`: it only grows.
 //! - Anything else is not clear before the end ([`Expectation::can_miss_early`]).
 //!
@@ -67,12 +69,14 @@ impl EarlyStop {
         let judged = duration.saturating_sub(warm_up);
         let looks = judged.as_nanos().div_ceil(INTERVAL.as_nanos()).max(1);
         let marks = marks.iter().copied();
+        let marks: Vec<Expectation> = marks
+            .filter(|mark| mark.abort_on_fail && mark.can_miss_early())
+            .collect();
+        let looks = looks as f64 * marks.len().max(1) as f64;
         Self {
-            marks: marks
-                .filter(|mark| mark.abort_on_fail && mark.can_miss_early())
-                .collect(),
+            marks,
             until: Instant::ZERO + duration,
-            confidence: 1.0 - CHANCE / looks as f64,
+            confidence: 1.0 - CHANCE / looks,
             missed: None,
         }
     }

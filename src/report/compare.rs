@@ -7,6 +7,7 @@ use super::compare_charts::{self, Sides};
 use super::page::{Block, Page};
 use super::table::Table;
 use super::words::{counted, length};
+use crate::chart::escape;
 use crate::compare::{Compared, Comparison, Verdict};
 use crate::results::Target;
 use crate::units::significant;
@@ -108,7 +109,8 @@ fn basis(comparison: &Comparison) -> String {
     };
     if comparison.pairs == 1 {
         return format!(
-            "{pairs} of runs {place}; intervals, if any, are three times the calibration's noise to either side."
+            "{pairs} of runs {place}: no verdict without a calibration; with one, intervals are three times its noise \
+             to either side."
         );
     }
     format!("{pairs} of runs {place}; intervals are Student's over pairs, at 95 %.")
@@ -186,8 +188,13 @@ fn metrics(page: &mut Page, comparison: &Comparison) {
     page.table(table);
     page.note(
         "Worse is more, but for goodput and output tokens. A metric regressed if its interval is beyond its \
-         margin, with Holm's adjustment over all that are gated; it passed if its interval is within it.",
+         margin, with Holm's adjustment over all that are gated, or in virtual time if it is beyond it for every seed; \
+         it passed if its interval is within it. base and new are means over runs, a relative change the mean of the \
+         pairs' logarithms.",
     );
+    if comparison.strict && comparison.verdict == Verdict::Inconclusive {
+        page.note("Strict: what the runs cannot tell is a no.");
+    }
 }
 
 /// Why a metric has no verdict.
@@ -274,6 +281,11 @@ pub(super) fn interval(metric: &Compared) -> Option<String> {
     })
 }
 
+/// Whether a verdict is a no.
+fn fails(comparison: &Comparison, verdict: Verdict) -> bool {
+    verdict == Verdict::Regressed || (comparison.strict && verdict == Verdict::Inconclusive)
+}
+
 /// JUnit XML: a test case for each gated metric.
 #[must_use]
 pub fn comparison_junit(comparison: &Comparison) -> String {
@@ -282,26 +294,25 @@ pub fn comparison_junit(comparison: &Comparison) -> String {
         .iter()
         .filter(|metric| metric.verdict.is_some())
         .collect();
-    let of = |wanted| {
-        gated
-            .iter()
-            .filter(|metric| metric.verdict == Some(wanted))
+    let of = |failed| {
+        let open = gated.iter().filter_map(|metric| metric.verdict);
+        open.filter(|verdict| *verdict != Verdict::Passed && fails(comparison, *verdict) == failed)
             .count()
     };
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n  <testsuite name=\"{}\" tests=\"{}\" \
          failures=\"{}\" skipped=\"{}\">\n",
-        xml(&format!("bedload compare {}", comparison.scenario)),
+        escape(&format!("bedload compare {}", comparison.scenario)),
         gated.len(),
-        of(Verdict::Regressed),
-        of(Verdict::Inconclusive),
+        of(true),
+        of(false),
     );
     for metric in gated {
-        let name = xml(&metric.metric);
-        let said = xml(&sentence(metric));
-        let class = xml(&comparison.scenario);
+        let name = escape(&metric.metric);
+        let said = escape(&sentence(metric));
+        let class = escape(&comparison.scenario);
         let inner = match metric.verdict {
-            Some(Verdict::Regressed) => format!("<failure message=\"{said}\"/>"),
+            Some(verdict) if fails(comparison, verdict) => format!("<failure message=\"{said}\"/>"),
             Some(Verdict::Inconclusive) => format!("<skipped message=\"{said}\"/>"),
             _ => String::new(),
         };
@@ -314,27 +325,13 @@ pub fn comparison_junit(comparison: &Comparison) -> String {
     text
 }
 
-fn xml(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 /// Annotations of GitHub Actions: a line for each metric that did not pass.
 #[must_use]
 pub fn comparison_annotations(comparison: &Comparison) -> String {
     let mut text = String::new();
     for metric in &comparison.metrics {
         let kind = match metric.verdict {
-            Some(Verdict::Regressed) => "error",
+            Some(verdict) if fails(comparison, verdict) => "error",
             Some(Verdict::Inconclusive) => "warning",
             _ => continue,
         };

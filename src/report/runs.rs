@@ -139,7 +139,8 @@ pub fn runs_csv(runs: &[Run]) -> String {
 fn csv_row(run: &Run) -> Vec<String> {
     let file = &run.file;
     let dir = run.dir.as_ref().map(|dir| dir.display().to_string());
-    let passed = file.verdicts.iter().all(|verdict| verdict.passed);
+    let marks = &file.verdicts;
+    let passed = (!marks.is_empty()).then(|| marks.iter().all(|verdict| verdict.passed));
     let mut row = vec![
         dir.unwrap_or_default(),
         file.scenario.name.clone(),
@@ -147,7 +148,7 @@ fn csv_row(run: &Run) -> Vec<String> {
         file.seed.to_string(),
         file.started.clone().unwrap_or_default(),
         file.state.name().to_owned(),
-        passed.to_string(),
+        passed.map_or_else(String::new, |passed| passed.to_string()),
     ];
     let counts = file.measured.as_ref().map(|measured| {
         let (counts, attempts) = (measured.total.counts, &measured.total.attempts);

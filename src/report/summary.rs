@@ -343,7 +343,13 @@ fn sentence(file: &RunFile) -> String {
         .sum();
     let offered = length(measured.window_ns.min(measured.elapsed_ns));
     let intended = counts.intended;
-    let requests = format!("{} in {offered}", counted(intended, "request"));
+    // Of a run that broke off only what had ended is known; what was under way is not in it.
+    let ended = if file.state == RunState::Running {
+        " that had ended"
+    } else {
+        ""
+    };
+    let requests = format!("{}{ended} in {offered}", counted(intended, "request"));
     if intended == 0 || counts.completed == intended {
         return match intended {
             0 => format!("no requests in {offered}"),
@@ -407,8 +413,15 @@ pub(super) fn what_was_run(file: &RunFile) -> String {
         .started
         .as_ref()
         .map_or_else(String::new, |at| format!(", began {at}"));
+    let warm_up = match file.settings.warm_up_ns {
+        0 => String::new(),
+        warm_up => format!(
+            "; pass marks leave out what was due in the first {}",
+            length(warm_up)
+        ),
+    };
     format!(
-        "{} on {target}, seed {}{started}",
+        "{} on {target}, seed {}{started}{warm_up}",
         file.scenario.name, file.seed
     )
 }

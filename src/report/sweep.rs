@@ -37,9 +37,10 @@ fn page(sweep: &Sweep) -> Page {
     page.text(headline(sweep));
     page.heading("Steps");
     let mut table = Table::new(
-        1,
+        2,
         [
             &*sweep.key,
+            "fits",
             "offered/s",
             "answers/s",
             "throttled",
@@ -52,16 +53,13 @@ fn page(sweep: &Sweep) -> Page {
             "TPM",
         ],
     );
-    for (place, step) in sweep.steps.iter().enumerate() {
-        let last = sweep.knee == Some(place);
+    for step in &sweep.steps {
+        let fits = step.fits(sweep.bound);
         let time = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), seconds);
         let part = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), percent);
         table.row([
-            if last {
-                format!("{} *", step.value)
-            } else {
-                step.value.clone()
-            },
+            step.value.clone(),
+            if fits { "yes" } else { "no" }.to_owned(),
             significant(step.offered),
             significant(step.goodput),
             percent(step.throttle_share),
@@ -76,7 +74,7 @@ fn page(sweep: &Sweep) -> Page {
     }
     page.table(table);
     page.note(format!(
-        "* the last step with at most {} throttled and lost. Latency counts failures as infinite: a dash is infinite, or \
+        "Fits: at most {} throttled and lost, and no more of a quota used than there is. Latency counts failures as infinite: a dash is infinite, or \
          too few samples. RPM and TPM: mean use of the quota by the model that uses most of its own.",
         percent(sweep.bound)
     ));
@@ -85,26 +83,36 @@ fn page(sweep: &Sweep) -> Page {
 
 fn headline(sweep: &Sweep) -> String {
     let place = match sweep.target.as_str() {
-        "sim" => "in virtual time",
-        _ => "on the stub",
+        "sim" => "In virtual time",
+        _ => "On the stub",
+    };
+    let fits = |step: &&Step| step.fits(sweep.bound);
+    let rising = sweep
+        .steps
+        .windows(2)
+        .all(|pair| pair[0].number < pair[1].number);
+    let fitting = sweep.steps.iter().filter(fits).count();
+    let (Some(first), Some(last)) = (sweep.steps.first(), sweep.steps.last()) else {
+        return format!("{place} nothing was run.");
     };
     match sweep.knee.map(|place| (place, &sweep.steps[place])) {
-        Some((last, step)) if last + 1 == sweep.steps.len() => format!(
-            "All {} values fit, {place}, up to {}: look further.",
-            sweep.steps.len(),
-            step.value
-        ),
-        Some((last, step)) => format!(
-            "{} fits, {place}: {} answers/s of {} offered. At {} it no longer does.",
+        _ if fitting == sweep.steps.len() => {
+            format!("{place} all fit, from {} to {}.", first.value, last.value)
+        }
+        _ if fitting == 0 => format!("{place} none fits, from {} to {}.", first.value, last.value),
+        // A load that grows fits up to some value.
+        Some((at, step)) if rising && at + 1 == fitting => format!(
+            "{place} {} fits: {} throttled, {} lost. {} does not.",
             step.value,
-            significant(step.goodput),
-            significant(step.offered),
-            sweep.steps[last + 1].value
+            percent(step.throttle_share),
+            percent(step.lost_share),
+            sweep.steps[at + 1].value
         ),
-        None => format!(
-            "Not even {} fits, {place}.",
-            sweep.steps.first().map_or("", |step| &step.value)
-        ),
+        _ => {
+            let fitting = sweep.steps.iter().filter(fits);
+            let values: Vec<&str> = fitting.map(|step| step.value.as_str()).collect();
+            format!("{place} these fit: {}.", values.join(", "))
+        }
     }
 }
 

@@ -11,9 +11,7 @@ use super::page::{Block, Page};
 use super::table::Table;
 use super::tune_charts;
 use super::words::{count, counted, length, percent};
-use crate::compare::value;
 use crate::expect::{Metric, Statistic, Timing};
-use crate::gate::Gauge;
 use crate::results::RunFile;
 use crate::tune::{Entry, Figure, League, Match, Summary, Tried, Tuning};
 use crate::units::significant;
@@ -69,7 +67,14 @@ fn answers(tuning: &Tuning) -> Vec<String> {
         .zip(&tuning.chosen.values)
         .map(|(knob, value)| format!("{knob} = {value}"))
         .collect();
-    let mut lines = vec![format!("Recommended: {}.", set.join(", "))];
+    let mut lines = vec![if tuning.chosen.is_better {
+        format!("Recommended: {}.", set.join(", "))
+    } else {
+        format!(
+            "Nothing that was tried is worth more than the present settings. The nearest: {}.",
+            set.join(", ")
+        )
+    }];
     lines.push(format!(
         "Promised of one run: {} answers/s of {} offered, {} throttled, wait p99 {}.",
         figure(&promise.goodput, significant),
@@ -222,7 +227,10 @@ fn sensitivity(page: &mut Page, tuning: &Tuning) {
         let leading = vec![
             short(&turned.knob).to_owned(),
             turned.value.clone(),
-            format!("{:+.2} %", turned.goodput_change * 100.0),
+            turned.goodput_change.map_or_else(
+                || "–".to_owned(),
+                |change| format!("{:+.2} %", change * 100.0),
+            ),
         ];
         row(&mut rows, leading, &turned.summary);
     }
@@ -252,6 +260,9 @@ fn supposed(tuning: &Tuning) -> Vec<String> {
             count(tuning.runs)
         ),
         "Answers that `max_tokens` cut off do not count as answers.".to_owned(),
+        "What fails, and so what retries mend, is what `[service]` and its faults say; without any, retries are worth \
+         nothing here and may be worth much elsewhere."
+            .to_owned(),
     ];
     if tuning.refused > 0 {
         lines.push(format!(
@@ -269,7 +280,7 @@ pub fn confirmation(tuning: &Tuning, runs: &[RunFile], form: Form) -> String {
     let wait = Metric::Time(Timing::LimiterWait, Statistic::P99);
     type Show = fn(f64) -> String;
     let rows: [(&str, Figure, Metric, Show); 3] = [
-        ("answers/s", promise.goodput, Metric::Goodput, significant),
+        ("answers/s", promise.answered, Metric::Goodput, significant),
         (
             "throttled",
             promise.throttle_share,
@@ -284,7 +295,7 @@ pub fn confirmation(tuning: &Tuning, runs: &[RunFile], form: Form) -> String {
     for (name, promised, metric, show) in rows {
         let measured: Vec<f64> = runs
             .iter()
-            .filter_map(|run| value(Gauge::Of(metric), run))
+            .filter_map(|run| run.measured.as_ref()?.value(metric))
             .collect();
         let (low, high) = (
             promised.low.unwrap_or(promised.mean),
@@ -300,7 +311,7 @@ pub fn confirmation(tuning: &Tuning, runs: &[RunFile], form: Form) -> String {
             name.to_owned(),
             figure(&promised, show),
             if measured.is_empty() {
-                "–".to_owned()
+                "not measured: too few samples".to_owned()
             } else {
                 format!("{} to {}", show(least), show(most))
             },

@@ -128,9 +128,10 @@ pub(super) fn sensitivity(tuning: &Tuning) -> Option<Figure> {
             turned.value.as_str().into(),
             turned.goodput_change.into(),
         ]);
+        let change = turned.goodput_change.unwrap_or(0.0);
         Interval {
             name: format!("{} = {}", turned.knob, turned.value),
-            value: turned.goodput_change,
+            value: change,
             ends: None,
             allowed: None,
             look: if turned.summary.holds {
@@ -138,7 +139,7 @@ pub(super) fn sensitivity(tuning: &Tuning) -> Option<Figure> {
             } else {
                 Look::Bad
             },
-            said: format!("{:+.2} %", turned.goodput_change * 100.0),
+            said: format!("{:+.2} %", change * 100.0),
             title: format!(
                 "{} = {}: {} answers/s, wait p99 {}",
                 turned.knob,

@@ -76,6 +76,14 @@ impl Per {
 }
 
 impl Knob {
+    /// Whether a key is one that a tuner may turn: what the client decides itself.
+    #[must_use]
+    pub fn can_be_tuned(key: &str) -> bool {
+        let mut parts = key.split('.');
+        let first = parts.next().unwrap_or_default();
+        ["limiter", "retry", "prompt"].contains(&first) && parts.next().is_some()
+    }
+
     /// Reads `A, B, C`, or `FROM..TO`, or `FROM..TO/STEPS`.
     ///
     /// # Errors
@@ -96,7 +104,7 @@ impl Knob {
 
     fn read_with(text: &KnobText, steps: usize, evenly: bool) -> Result<Self, String> {
         let key = text.key.trim().to_owned();
-        if key.is_empty() || key.split('.').any(str::is_empty) || !key.contains('.') {
+        if key.split('.').any(str::is_empty) {
             return Err(format!(
                 "`{key}` is no key of a scenario, such as `limiter.burst`"
             ));
@@ -154,7 +162,15 @@ impl Knob {
             Scale::Rate(Per::Hour),
         ];
         let own = self.scale.into_iter().chain(scales);
-        own.into_iter().find_map(|scale| number(value, scale).ok())
+        own.into_iter().find_map(|scale| {
+            let number = number(value, scale).ok()?;
+            Some(match scale {
+                // A list may mix them.
+                Scale::Rate(Per::Minute) if self.scale.is_none() => number / 60.0,
+                Scale::Rate(Per::Hour) if self.scale.is_none() => number / 3_600.0,
+                _ => number,
+            })
+        })
     }
 
     /// Which of two values comes first; as they stand in the list where there is no scale.
@@ -239,10 +255,8 @@ fn number(text: &str, scale: Scale) -> Result<f64, String> {
             let (digits, _) = own
                 .filter(|(_, own)| *own == per)
                 .ok_or_else(|| format!("it is no rate in `{}`", per.text()))?;
-            digits
-                .trim()
-                .parse()
-                .map_err(|_| "it is no rate".to_owned())
+            let digits = digits.trim().replace('_', "");
+            digits.parse().map_err(|_| "it is no rate".to_owned())
         }
         Scale::Whole => {
             let digits = text.replace('_', "");
@@ -329,7 +343,7 @@ mod tests {
         assert!(said("1s,,2s").contains("no list"));
         assert!(said("1/s..9/min").contains("no rate in `/s`"));
         let text = KnobText {
-            key: "burst".to_owned(),
+            key: "limiter..burst".to_owned(),
             values: "1s".to_owned(),
         };
         assert!(Knob::read(&text).expect_err("no path").contains("no key"));

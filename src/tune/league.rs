@@ -7,7 +7,7 @@
 //! Deliberately not: settings that were tuned for the others. The question is what each does as it comes; ours
 //! is there twice, as the scenario has it and as the tuner sets it with seeds of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ pub struct Match {
     pub scenario: String,
     /// How the service is taken to count.
     pub enforcement: String,
-    /// Answers a second that nobody can exceed.
+    /// Answers a second that nobody can exceed, on average over mixes.
     pub oracle: f64,
     /// Which strategies have most answers among those that keep the bound on throttles, to within a thousandth,
     /// in the order of [`Strategy::ALL`]; empty if none keeps it.
@@ -108,23 +108,19 @@ pub fn league(
             |done| progress(done as u64),
         );
         let each: Vec<&[Score]> = scores.chunks(SEEDS as usize).collect();
-        // Whoever makes nobody wait ends with the arrivals, and has them at their own rate.
-        let offered = each
+        let summaries: Vec<Summary> = each
             .iter()
-            .map(|scores| Sample::of(scores).summary(goal).offered.mean)
-            .fold(0.0, f64::max);
-        let oracle = oracle(scenario, offered);
+            .map(|scores| Sample::of(scores).summary(goal))
+            .collect();
+        let oracle = oracle(scenario, &summaries);
         let entries: Vec<Entry> = sides
             .iter()
-            .zip(each)
-            .map(|((name, settings, _), scores)| {
-                let summary = Sample::of(scores).summary(goal);
-                Entry {
-                    strategy: (*name).to_owned(),
-                    settings: settings.clone(),
-                    summary,
-                    of_oracle: summary.goodput.mean / oracle.max(f64::MIN_POSITIVE),
-                }
+            .zip(summaries)
+            .map(|((name, settings, _), summary)| Entry {
+                strategy: (*name).to_owned(),
+                settings: settings.clone(),
+                summary,
+                of_oracle: summary.goodput.mean / oracle.max(f64::MIN_POSITIVE),
             })
             .collect();
         Match {
@@ -224,6 +220,7 @@ fn tuned(
     let mut search = Search {
         knobs: &knobs,
         make: &make,
+        present: None,
         goal,
         threads,
         budget: BUDGET,
@@ -231,7 +228,7 @@ fn tuned(
         progress,
         goes_on: &|| true,
         runs: 0,
-        refused: 0,
+        refused: BTreeSet::new(),
         found: BTreeMap::new(),
     };
     let best = search.finalists(1).into_iter().next()?;
@@ -243,9 +240,27 @@ fn tuned(
     Some((settings.join(", "), make(&best)?))
 }
 
+/// Answers a second that nobody can exceed on average over mixes: what is offered, or what the quota holds. Without
+/// either bound (workers that wait for answers, and no quota) the most that anybody came to.
+fn oracle(scenario: &Scenario, summaries: &[Summary]) -> f64 {
+    let most = |of: fn(&Summary) -> f64| summaries.iter().map(of).fold(0.0, f64::max);
+    let offered = if scenario.arrivals.closed_loop().is_some() {
+        f64::INFINITY
+    } else {
+        // Whoever makes nobody wait ends with the arrivals, and has them at their own rate.
+        most(|summary| summary.offered.mean)
+    };
+    let held = held(scenario, offered);
+    if held.is_finite() {
+        held
+    } else {
+        most(|summary| summary.goodput.mean)
+    }
+}
+
 /// Answers a second at most, by model the lesser of what is offered and what its quota holds: its rate, and
 /// what may be spent at once when the run begins.
-fn oracle(scenario: &Scenario, offered: f64) -> f64 {
+fn held(scenario: &Scenario, offered: f64) -> f64 {
     let minutes = scenario.run.duration.as_secs_f64() / 60.0;
     let weight: f64 = scenario.prompts.iter().map(|prompt| prompt.weight).sum();
     let meters = scenario.service.meters;

@@ -42,7 +42,10 @@ pub(super) fn elsewhere(
             Box::new(move |scenario| scenario.arrivals = scenario.arrivals.scaled(load)),
         ));
     }
-    worlds.push(("longer long answers".to_owned(), Box::new(heavier_tails)));
+    // A recording has its own lengths.
+    if chosen.prompts.iter().any(|prompt| prompt.output.is_some()) {
+        worlds.push(("longer long answers".to_owned(), Box::new(heavier_tails)));
+    }
     worlds.push(("a slower service".to_owned(), Box::new(slower)));
     worlds
         .into_iter()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::trial::Score;
 use crate::goal::Goal;
-use crate::statistics::students_quantile;
+use crate::statistics::{mean_and_deviation, students_quantile};
 
 /// What waits and waste are worth where goodput is equal: half a per cent of it at most.
 const TIE: f64 = 0.004;
@@ -42,6 +42,8 @@ pub struct Summary {
     pub runs: u64,
     /// Whole answers a second.
     pub goodput: Figure,
+    /// Answers a second, those that `max_tokens` cut off included.
+    pub answered: Figure,
     /// Requests a second that became due.
     pub offered: Figure,
     /// The part of ended attempts that was throttled.
@@ -71,19 +73,12 @@ impl<'a> Sample<'a> {
     fn figure(&self, of: fn(&Score) -> f64) -> Figure {
         let mean = self.mean(of);
         let count = self.scores.len();
-        let spread = (count > 1)
-            .then(|| {
-                let squares: f64 = self
-                    .scores
-                    .iter()
-                    .map(|score| (of(score) - mean).powi(2))
-                    .sum();
-                let sd = (squares / (count - 1) as f64).sqrt();
-                let student = students_quantile(CONFIDENCE, count as u64 - 1)?;
-                // One more value lies about the mean with its own scatter and the mean's.
-                Some(student * sd * (1.0 + 1.0 / count as f64).sqrt())
-            })
-            .flatten();
+        let values: Vec<f64> = self.scores.iter().map(of).collect();
+        let spread = mean_and_deviation(&values).and_then(|(_, deviation)| {
+            let student = students_quantile(CONFIDENCE, count as u64 - 1)?;
+            // One more value lies about the mean with its own scatter and the mean's.
+            Some(student * deviation * (1.0 + 1.0 / count as f64).sqrt())
+        });
         Figure {
             mean,
             low: spread.map(|spread| (mean - spread).max(0.0)),
@@ -102,6 +97,7 @@ impl<'a> Sample<'a> {
         Summary {
             runs: self.scores.len() as u64,
             goodput: self.figure(|score| score.goodput),
+            answered: self.figure(|score| score.answered),
             offered: self.figure(|score| score.offered),
             throttle_share: self.figure(|score| score.throttle_share),
             wait_p99_s: self.figure(|score| score.wait_p99_s),
@@ -113,15 +109,26 @@ impl<'a> Sample<'a> {
     }
 }
 
+/// The most answers a second that any of these came to, or was offered.
+pub(super) fn most_of<'a>(samples: impl IntoIterator<Item = &'a [Score]>) -> f64 {
+    let each = samples.into_iter().map(|scores| {
+        let sample = Sample::of(scores);
+        let offered = sample.mean(|score| score.offered);
+        sample.mean(|score| score.goodput).max(offered)
+    });
+    each.fold(0.0, f64::max)
+}
+
 fn keeps(goal: &Goal, score: &Score) -> bool {
     score.throttle_share <= goal.throttle_share
         && goal.wait_p99_s.is_none_or(|most| score.wait_p99_s <= most)
 }
 
-/// What a setting is worth; settings that break their bounds in too many runs are worth less than zero.
-pub(super) fn utility(goal: &Goal, sample: &Sample<'_>) -> f64 {
-    let offered = sample.mean(|score| score.offered).max(f64::MIN_POSITIVE);
-    let goodput = sample.mean(|score| score.goodput) / offered;
+/// What a setting is worth; settings that break their bounds in too many runs are worth less than zero. `most` is
+/// what answers a second are held against, the same for all that are compared: in a closed loop a setting decides
+/// itself how much is offered.
+pub(super) fn utility(goal: &Goal, sample: &Sample<'_>, most: f64) -> f64 {
+    let goodput = sample.mean(|score| score.goodput) / most.max(f64::MIN_POSITIVE);
     let wait = sample.mean(|score| score.wait_p99_s);
     let wasted = sample.mean(|score| score.wasted_share);
     let throttled = sample.mean(|score| score.throttle_share);
@@ -161,7 +168,7 @@ mod tests {
     }
 
     fn worth(goal: &Goal, scores: &[Score]) -> f64 {
-        utility(goal, &Sample::of(scores))
+        utility(goal, &Sample::of(scores), 10.0)
     }
 
     #[test]

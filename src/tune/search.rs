@@ -11,9 +11,9 @@
 //! Source of the halving: K. Jamieson and A. Talwalkar, "Non-stochastic best arm identification and
 //! hyperparameter optimization" (2016).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::score::{Sample, utility};
+use super::score::{Sample, most_of, utility};
 use super::trial::{Score, trial};
 use crate::goal::Goal;
 use crate::parallel;
@@ -45,6 +45,8 @@ pub type Make<'a> = dyn Fn(&[String]) -> Option<Scenario> + Sync + 'a;
 pub(super) struct Search<'a> {
     pub knobs: &'a [Knob],
     pub make: &'a Make<'a>,
+    /// The values that the knobs have now, if that is a setting.
+    pub present: Option<&'a Point>,
     pub goal: &'a Goal,
     pub threads: usize,
     /// The most runs.
@@ -56,7 +58,7 @@ pub(super) struct Search<'a> {
     /// Runs made so far.
     pub runs: u64,
     /// Settings that cannot be run.
-    pub refused: u64,
+    pub refused: BTreeSet<Point>,
     /// By setting: its runs, by seed.
     pub found: BTreeMap<Point, Vec<Score>>,
 }
@@ -65,6 +67,7 @@ impl Search<'_> {
     /// The best settings, best first; empty where no setting can be run.
     pub fn finalists(&mut self, count: usize) -> Vec<Point> {
         let mut points = self.grid();
+        points.extend(self.present.cloned());
         let mut seeds = 1;
         while seeds <= SEEDS_MAX {
             points = self.best(&points, seeds);
@@ -86,7 +89,20 @@ impl Search<'_> {
             points = self.best(&points, SEEDS_MAX.min(seeds));
         }
         points.truncate(count);
+        if let Some(present) = self
+            .present
+            .filter(|present| self.found.contains_key(*present))
+            && !points.contains(present)
+        {
+            points.push(present.clone());
+        }
         points
+    }
+
+    /// How many knobs are as they are now.
+    pub fn kept(&self, point: &Point) -> usize {
+        let present = self.present.into_iter().flatten();
+        present.zip(point).filter(|(now, own)| now == own).count()
     }
 
     fn is_spent(&self) -> bool {
@@ -124,18 +140,25 @@ impl Search<'_> {
     /// Tries settings with the first so many seeds; those that can be run, best first.
     pub fn best(&mut self, points: &[Point], seeds: usize) -> Vec<Point> {
         self.evaluate(points, seeds);
-        let mut ranked: Vec<(f64, &Point)> = points
+        let known: Vec<(&Point, &[Score])> = points
             .iter()
             .filter_map(|point| {
                 let scores = self.found.get(point)?;
-                let scores = &scores[..scores.len().min(seeds)];
-                Some((utility(self.goal, &Sample::of(scores)), point))
+                Some((point, &scores[..scores.len().min(seeds)]))
             })
             .collect();
-        // Equals stay in the order of the grid.
-        ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
+        let most = most_of(known.iter().map(|(_, scores)| *scores));
+        let mut ranked: Vec<(f64, usize, &Point)> = known
+            .into_iter()
+            .map(|(point, scores)| {
+                let worth = utility(self.goal, &Sample::of(scores), most);
+                (worth, self.kept(point), point)
+            })
+            .collect();
+        // Of equals those that change less come first, and then they stay in the order of the grid.
+        ranked.sort_by(|one, other| other.0.total_cmp(&one.0).then(other.1.cmp(&one.1)));
         let mut best: Vec<Point> = Vec::with_capacity(ranked.len());
-        for (_, point) in ranked {
+        for (_, _, point) in ranked {
             if !best.contains(point) {
                 best.push(point.clone());
             }
@@ -148,6 +171,9 @@ impl Search<'_> {
         let mut jobs = Vec::new();
         for point in points {
             let known = self.found.get(point).map_or(0, Vec::len);
+            if self.refused.contains(point) {
+                continue;
+            }
             if known < seeds && !jobs.iter().any(|(other, _)| *other == point) {
                 jobs.push((point, known));
             }
@@ -171,7 +197,9 @@ impl Search<'_> {
                     self.runs += scores.len() as u64;
                     self.found.entry(point.clone()).or_default().extend(scores);
                 }
-                None => self.refused += 1,
+                None => {
+                    self.refused.insert(point.clone());
+                }
             }
         }
     }
@@ -188,7 +216,9 @@ impl Search<'_> {
                     let Some(value) = next else { continue };
                     let mut neighbour = point.clone();
                     neighbour[place] = value;
-                    if !self.found.contains_key(&neighbour) && !near.contains(&neighbour) {
+                    let known =
+                        self.found.contains_key(&neighbour) || self.refused.contains(&neighbour);
+                    if !known && !near.contains(&neighbour) {
                         near.push(neighbour);
                     }
                 }

@@ -1,7 +1,8 @@
 //! One simulated run of one setting, and what it comes to.
 //!
-//! Promises: the numbers are those that `run.json` has under the same names; with the same seed two settings
-//! meet the same requests, so that they differ by what they are.
+//! Promises: the numbers are those that `run.json` has of the whole run, its warm-up included, but for goodput,
+//! which leaves out what was cut off; with the same seed two settings meet the same requests, so that they differ
+//! by what they are.
 //!
 //! Deliberately not: intervals and rows. A tuner makes thousands of runs and keeps six numbers of each.
 
@@ -23,6 +24,8 @@ use crate::units::Tokens;
 pub struct Score {
     /// Answers a second that were not cut off by `max_tokens`, until the last event.
     pub goodput: f64,
+    /// Answers a second, those that were cut off included: what `run.json` has as `requests_per_second`.
+    pub answered: f64,
     /// Requests a second that became due.
     pub offered: f64,
     /// The part of ended attempts that was throttled.
@@ -53,6 +56,7 @@ struct Tally {
     waits: Histogram<u64>,
     last: Instant,
     intended: u64,
+    answered: u64,
     whole: u64,
     lost: u64,
     cancelled: u64,
@@ -74,6 +78,7 @@ impl Tally {
             waits: Histogram::new(3).expect("three digits are within the limits of 0 to 5"),
             last: Instant::ZERO,
             intended: 0,
+            answered: 0,
             whole: 0,
             lost: 0,
             cancelled: 0,
@@ -97,6 +102,7 @@ impl Tally {
                 // A request that was tried again may have usage of attempts that broke off.
                 let cut =
                     request.attempts == 1 && cap.is_some_and(|cap| request.usage.output >= cap);
+                self.answered += 1;
                 self.whole += u64::from(!cut);
             }
             Outcome::Failed(_) | Outcome::Dropped(_) => self.lost += 1,
@@ -116,6 +122,7 @@ impl Tally {
         let part = |some: u64, of: u64| if of > 0 { some as f64 / of as f64 } else { 0.0 };
         Score {
             goodput: rate(self.whole),
+            answered: rate(self.answered),
             offered: rate(self.intended),
             throttle_share: part(self.throttled, self.attempts),
             wait_p99_s: self.waits.value_at_quantile(0.99) as f64 / 1e9,

@@ -76,7 +76,7 @@ pub struct Compare {
     #[arg(long, value_name = "SHARE", value_parser = fraction)]
     pub margin_share: Option<f64>,
     /// Judge only this metric; may be repeated
-    #[arg(long, value_name = "NAME", value_parser = str::parse::<Gauge>)]
+    #[arg(long, value_name = "NAME", value_parser = gated)]
     pub metric: Vec<Gauge>,
     /// Compare although this differs; may be repeated
     #[arg(long, value_name = "FIELD", value_parser = fields())]
@@ -124,6 +124,15 @@ pub enum CompareFormat {
     Junit,
     /// Annotations of GitHub Actions
     Github,
+}
+
+fn gated(name: &str) -> Result<Gauge, String> {
+    let gauge: Gauge = name.parse()?;
+    if gauge.is_gated() {
+        Ok(gauge)
+    } else {
+        Err("it can get neither better nor worse, and is shown all the same".to_owned())
+    }
 }
 
 /// A margin as it was typed.

@@ -9,7 +9,7 @@ use super::TargetName;
 pub const EXAMPLES: &str = "\
 Examples:
   bedload sweep scenarios/support-desk.toml --arrivals.rate 0.5/s..2/s --steps 7
-  bedload sweep my.toml --model.nova.quota.tpm 100000..1000000 --target sim --html sweep.html
+  bedload sweep my.toml --model.nova.quota.tpm 100000..1000000 --html sweep.html
   bedload sweep my.toml --vary limiter.burst=1s,5s,20s,60s --format json
   bedload sweep my.toml --arrivals.rate 10/s..100/s --target stub --duration 20s
 
@@ -27,7 +27,7 @@ pub struct Sweep {
     /// How many values of a range
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(2..=100))]
     pub steps: u32,
-    /// Where requests go, in the place of the scenario's target
+    /// Where requests go: in virtual time unless given, whatever the scenario says
     #[arg(long, value_enum)]
     pub target: Option<TargetName>,
     /// Another seed for everything that is random

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bedload::goal::KnobText;
-use bedload::scenario::{read_duration, read_share};
+use bedload::scenario::{Knob, read_duration, read_share};
 use clap::ValueEnum;
 
 pub const EXAMPLES: &str = "\
@@ -55,10 +55,15 @@ pub struct Tune {
     #[arg(long)]
     pub confirm: bool,
     /// With --confirm: how many pairs of runs
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=1_000))]
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "confirm", value_parser = clap::value_parser!(u32).range(2..=1_000))]
     pub pairs: u32,
     /// With --confirm: where the runs go
-    #[arg(long, value_name = "DIR", default_value = "reports/tune")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "reports/tune",
+        requires = "confirm"
+    )]
     pub out: PathBuf,
     /// Another first seed for everything that is random
     #[arg(long, value_name = "N")]
@@ -101,10 +106,17 @@ fn knob(text: &str) -> Result<KnobText, String> {
         key: key.trim().to_owned(),
         values: values.trim().to_owned(),
     };
-    bedload::scenario::Knob::read(&knob)?;
+    if !Knob::can_be_tuned(&knob.key) {
+        return Err("a knob is a key of limiter, retry or prompt.NAME".to_owned());
+    }
+    Knob::read(&knob)?;
     Ok(knob)
 }
 
 fn fraction(text: &str) -> Result<f64, String> {
-    Ok(read_share(text)?.fraction())
+    let share = read_share(text)?.fraction();
+    if share > 1.0 {
+        return Err("it is above 100%".to_owned());
+    }
+    Ok(share)
 }

@@ -44,6 +44,8 @@ pub struct EventLog {
     buffered: u64,
     /// Lines that had nowhere to go since the last that had.
     lost: u64,
+    /// How many of them the buffer tells of that is not yet handed over.
+    told: u64,
     lost_in_all: u64,
     last: Instant,
     chunks: SyncSender<Vec<u8>>,
@@ -97,6 +99,7 @@ impl EventLog {
             buffer: Vec::with_capacity(CHUNK + CHUNK / 8),
             buffered: 0,
             lost: 0,
+            told: 0,
             lost_in_all: 0,
             last: Instant::ZERO,
             chunks,
@@ -204,10 +207,13 @@ impl EventLog {
         }
         let chunk = std::mem::replace(&mut self.buffer, Vec::with_capacity(CHUNK + CHUNK / 8));
         let lines = std::mem::take(&mut self.buffered);
+        let told = std::mem::take(&mut self.told);
         if self.send(chunk) {
             self.report_lost();
         } else {
-            self.lost += lines;
+            // A line that told of lost ones is lost itself, and what it told with it.
+            let lines = lines - u64::from(told > 0);
+            self.lost += lines + told;
             self.lost_in_all += lines;
         }
     }
@@ -215,9 +221,10 @@ impl EventLog {
     /// Says in the file that lines are missing, once there is room again.
     fn report_lost(&mut self) {
         if self.lost > 0 {
+            self.told = std::mem::take(&mut self.lost);
             let line = EventLine::Lost {
                 at_ns: self.last.as_nanos(),
-                lines: std::mem::take(&mut self.lost),
+                lines: self.told,
             };
             line.push(&mut self.buffer);
             self.buffered += 1;

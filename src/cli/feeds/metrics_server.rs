@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 
 /// The most pieces that it may come in.
-const PIECES_MAX: usize = 16;
+const PIECES_MAX: usize = 4;
 
 /// A server that runs until it is dropped.
 pub struct MetricsServer {

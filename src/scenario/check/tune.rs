@@ -9,9 +9,6 @@ use super::settings::share;
 use crate::goal::{Goal, KnobText, TuneSettings, Weights};
 use crate::units::Share;
 
-/// The tables whose keys can be turned.
-const TURNED: [&str; 3] = ["limiter", "retry", "prompt"];
-
 /// What is given, and the defaults for the rest.
 pub(super) fn tune(raw: RawTune, problems: &mut Problems) -> TuneSettings {
     let default = Goal::default();
@@ -29,8 +26,7 @@ pub(super) fn tune(raw: RawTune, problems: &mut Problems) -> TuneSettings {
     let mut texts = Vec::new();
     for (key, field) in knobs {
         let span = field.span.clone();
-        let first = key.split('.').next().unwrap_or_default();
-        if !TURNED.contains(&first) || !key.contains('.') {
+        if !Knob::can_be_tuned(&key) {
             let title = format!("`{key}` is no key that can be turned");
             let help =
                 "name a key of `limiter`, `retry` or `prompt.NAME`, such as `\"limiter.burst\"`";
