@@ -116,6 +116,12 @@ fn headline(sweep: &Sweep) -> String {
     }
 }
 
+/// A number of a step; none where it has none.
+type Of = fn(&Step) -> Option<f64>;
+
+/// What a line shows, and its numbers.
+type Named<'a> = (&'a str, Of);
+
 fn seconds(value: f64) -> String {
     length((value * 1e9) as u64)
 }
@@ -129,7 +135,7 @@ fn across(sweep: &Sweep) -> Axis {
     }
 }
 
-fn line(name: &str, look: Look, sweep: &Sweep, of: fn(&Step) -> Option<f64>) -> Line {
+fn line(name: &str, look: Look, sweep: &Sweep, of: Of) -> Line {
     Line {
         name: name.to_owned(),
         look,
@@ -144,13 +150,7 @@ fn line(name: &str, look: Look, sweep: &Sweep, of: fn(&Step) -> Option<f64>) -> 
     }
 }
 
-fn figure(
-    title: &str,
-    note: &str,
-    plot: &Plot,
-    sweep: &Sweep,
-    lines: &[(&str, fn(&Step) -> Option<f64>)],
-) -> Figure {
+fn figure(title: &str, note: &str, plot: &Plot, sweep: &Sweep, lines: &[Named<'_>]) -> Figure {
     let mut columns = vec![sweep.key.clone()];
     columns.extend(lines.iter().map(|(name, _)| (*name).to_owned()));
     let rows = sweep.steps.iter().map(|step| {
@@ -170,7 +170,7 @@ fn figure(
 }
 
 /// A plot of these lines, with the knee marked.
-fn plot(title: &str, sweep: &Sweep, y: Axis, lines: &[(&str, fn(&Step) -> Option<f64>)]) -> Plot {
+fn plot(title: &str, sweep: &Sweep, y: Axis, lines: &[Named<'_>]) -> Plot {
     let mut plot = Plot::new(title, across(sweep), y);
     plot.about = format!("{title}, by {}", sweep.key);
     for (place, (name, of)) in (0_u8..).zip(lines) {
@@ -186,7 +186,7 @@ const MARK: &str = "The thin line is the last value that fits.";
 
 fn answered(sweep: &Sweep) -> Figure {
     let title = "What was offered, and what was answered";
-    let lines: [(&str, fn(&Step) -> Option<f64>); 2] = [
+    let lines: [Named<'_>; 2] = [
         ("offered/s", |step| Some(step.offered)),
         ("answers/s", |step| Some(step.goodput)),
     ];
@@ -200,7 +200,7 @@ fn answered(sweep: &Sweep) -> Figure {
 
 fn latency(sweep: &Sweep) -> Figure {
     let title = "Latency, failures as infinite";
-    let lines: [(&str, fn(&Step) -> Option<f64>); 4] = [
+    let lines: [Named<'_>; 4] = [
         ("p50 (s)", |step| step.latency_p50_s),
         ("p90 (s)", |step| step.latency_p90_s),
         ("p99 (s)", |step| step.latency_p99_s),
@@ -222,7 +222,7 @@ fn latency(sweep: &Sweep) -> Figure {
 
 fn shares(sweep: &Sweep) -> Figure {
     let title = "Throttles, losses and use of the quota";
-    let lines: [(&str, fn(&Step) -> Option<f64>); 4] = [
+    let lines: [Named<'_>; 4] = [
         ("throttled", |step| Some(step.throttle_share)),
         ("lost", |step| Some(step.lost_share)),
         ("RPM used", |step| step.rpm_use),

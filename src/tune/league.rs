@@ -147,7 +147,7 @@ fn leaders(goal: &Goal, entries: &[Entry]) -> Vec<String> {
         .filter(|entry| entry.summary.throttle_share.mean <= goal.throttle_share)
         .collect();
     let goodput = |entry: &&Entry| entry.summary.goodput.mean;
-    let most = kept.iter().map(|entry| goodput(entry)).fold(0.0, f64::max);
+    let most = kept.iter().map(goodput).fold(0.0, f64::max);
     let level = kept
         .into_iter()
         .filter(|entry| goodput(entry) >= most * (1.0 - LEVEL));

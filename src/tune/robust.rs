@@ -18,6 +18,9 @@ const HEAVIER: f64 = 1.5;
 /// How many times as long the service takes.
 const SLOWER: f64 = 1.5;
 
+/// What makes a world of a scenario.
+type Change = Box<dyn Fn(&mut Scenario)>;
+
 /// How `chosen` and the scenario as it is fare in each.
 pub(super) fn elsewhere(
     bench: &Bench<'_>,
@@ -29,7 +32,7 @@ pub(super) fn elsewhere(
     let others = Enforcement::ALL
         .into_iter()
         .filter(|enforcement| *enforcement != own);
-    let mut worlds: Vec<(String, Box<dyn Fn(&mut Scenario)>)> = Vec::new();
+    let mut worlds: Vec<(String, Change)> = Vec::new();
     for enforcement in others {
         worlds.push((
             format!("counted as {enforcement}"),
