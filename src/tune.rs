@@ -131,7 +131,7 @@ pub struct Tuning {
     pub sensitivity: Vec<Turned>,
     /// How the choice fares where things are not as supposed.
     pub robustness: Vec<Elsewhere>,
-    /// Everything that was tried, best first.
+    /// Everything that was tried: those with the most seeds first, and of these the best.
     pub all: Vec<Tried>,
 }
 
@@ -309,7 +309,7 @@ fn choose(
     Some((point, chosen, is_better))
 }
 
-/// Every setting that was tried, best first.
+/// Every setting that was tried: those with the most seeds first, and of these the best.
 fn ranked(search: &Search<'_>) -> Vec<Tried> {
     let most = most_of(search.found.values().map(Vec::as_slice));
     let mut all: Vec<(f64, Tried)> = search
@@ -324,7 +324,11 @@ fn ranked(search: &Search<'_>) -> Vec<Tried> {
             (utility(search.goal, &sample, most), tried)
         })
         .collect();
-    all.sort_by(|one, other| other.0.total_cmp(&one.0));
+    // What was tried with few seeds may look better than it is.
+    all.sort_by(|one, other| {
+        let runs = |tried: &(f64, Tried)| tried.1.summary.runs;
+        runs(other).cmp(&runs(one)).then(other.0.total_cmp(&one.0))
+    });
     all.into_iter().map(|(_, tried)| tried).collect()
 }
 

@@ -5,7 +5,7 @@ use super::figure::{Data, Figure};
 use super::page::{Block, Page};
 use super::run_page::short;
 use super::table::Table;
-use super::words::{length, percent};
+use super::words::{percent, seconds};
 use crate::chart::{Axis, Line, Look, Plot, Rule, Scale};
 use crate::sweep::{Step, Sweep};
 use crate::units::significant;
@@ -121,10 +121,6 @@ type Of = fn(&Step) -> Option<f64>;
 
 /// What a line shows, and its numbers.
 type Named<'a> = (&'a str, Of);
-
-fn seconds(value: f64) -> String {
-    length((value * 1e9) as u64)
-}
 
 fn across(sweep: &Sweep) -> Axis {
     let numbers = sweep.steps.iter().map(|step| step.number);

@@ -347,7 +347,7 @@ fn a_run_that_is_not_whole_says_why() {
     });
     assert_eq!(
         head(&run),
-        "2 requests in 60 s: all answered | this run was killed or still goes on: measured again \
+        "2 requests that had ended in 60 s: all answered | this run was killed or still goes on: measured again \
          from 2 rows; the last row was cut off and is left out"
     );
 

@@ -10,7 +10,7 @@ use super::csv_text::csv_text;
 use super::page::{Block, Page};
 use super::table::Table;
 use super::tune_charts;
-use super::words::{count, counted, length, percent};
+use super::words::{count, counted, percent, seconds};
 use crate::expect::{Metric, Statistic, Timing};
 use crate::results::RunFile;
 use crate::tune::{Entry, Figure, League, Match, Summary, Tried, Tuning};
@@ -114,10 +114,6 @@ fn bounds(tuning: &Tuning) -> String {
         let _ = write!(text, " and a wait p99 of {}", seconds(wait));
     }
     text
-}
-
-fn seconds(value: f64) -> String {
-    length((value * 1e9) as u64)
 }
 
 fn figure(figure: &Figure, show: impl Fn(f64) -> String) -> String {
@@ -398,7 +394,7 @@ pub fn league_csv(league: &League) -> String {
     rows(&["scenario", "strategy", "of_oracle"], entries)
 }
 
-/// A row for each setting that was tried, best first.
+/// A row for each setting that was tried: those with the most seeds first, and of these the best.
 #[must_use]
 pub fn tuning_csv(tuning: &Tuning) -> String {
     let names: Vec<&str> = tuning.knobs.iter().map(String::as_str).collect();

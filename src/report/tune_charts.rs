@@ -2,17 +2,13 @@
 
 use super::figure::{Data, Figure};
 use super::run_page::short;
-use super::words::{length, percent};
+use super::words::{percent, seconds};
 use crate::chart::{Axis, Forest, Interval, Look, Plot, Scale, Scatter, Spot};
 use crate::tune::{League, Match, Summary, Tried, Tuning};
 use crate::units::significant;
 
 /// Spots of settings that are not on the front, at most: the best.
 const SPOTS: usize = 300;
-
-fn seconds(value: f64) -> String {
-    length((value * 1e9) as u64)
-}
 
 fn spot(label: &str, values: &[String], summary: &Summary) -> Spot {
     Spot {

@@ -42,6 +42,11 @@ fn whole_length(seconds: u64) -> String {
     }
 }
 
+/// A length of time that is given in seconds.
+pub(super) fn seconds(value: f64) -> String {
+    length((value * 1e9) as u64)
+}
+
 /// A part of one, in hundredths.
 pub(super) fn percent(share: f64) -> String {
     format!("{} %", significant(share * 100.0))
