@@ -88,7 +88,9 @@ impl Making {
         target: Option<TargetName>,
     ) -> anyhow::Result<Self> {
         let mut found = None;
-        for side in &sides {
+        // Two programs with the same settings have one scenario, whose warnings are told once.
+        let same = sides[0].set == sides[1].set;
+        for side in sides.iter().skip(usize::from(same)) {
             let with = ScenarioArgs {
                 scenario: scenario.to_owned(),
                 seed,
